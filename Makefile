@@ -1,0 +1,51 @@
+# Everything runs in $(VENV), made by the first target that needs it.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+JOBS ?= 2
+
+# Debian packages that pip cannot bring. Installed when missing, as root, by every target below.
+DEBIAN_PACKAGES := g++ make perl iverilog ghdl-mcode libpython3.11 python3-venv
+DEBIAN_PROGRAMS := g++ make perl iverilog vvp ghdl
+
+.PHONY: demo test acceptance bench lint system setup setup-test clean
+
+demo: setup ## compile the committed jet tagger, end to end
+	$(BIN)/trigger-ml compile models/jet_tagger/model.h5 \
+	    --data models/jet_tagger/events.npz --config models/jet_tagger/compile.yaml \
+	    --output build/jet_tagger
+
+test: setup-test lint ## everything that CI runs
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+acceptance: setup-test ## the slow whole-flow tests
+	$(BIN)/python -m pytest -m slow --durations=10
+
+bench: setup-test ## wall times and event rates, as ratios against hls4ml
+	$(BIN)/python benchmarks/stages.py
+
+lint: setup-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+system:
+	@PYTHON=$(PYTHON) DEBIAN_PACKAGES="$(DEBIAN_PACKAGES)" \
+	    DEBIAN_PROGRAMS="$(DEBIAN_PROGRAMS)" sh .ci/debian-packages
+
+setup: $(VENV)/.installed
+setup-test: $(VENV)/.installed-test
+
+$(VENV)/bin/python: | system
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf build $(VENV)

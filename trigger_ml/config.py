@@ -1,0 +1,210 @@
+"""The configuration of a compilation: what to build, for which part, and how hard to check it.
+
+A YAML file holds any subset of the keys below; flags of the command line come on top. Unknown
+keys are errors that name the nearest known one. All problems are reported at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from trigger_ml.errors import BlockedError, Blocker, ConfigError
+from trigger_ml.graph.types import FixedType
+
+__all__ = [
+    "Budget",
+    "Config",
+    "Firmware",
+    "OutputKind",
+    "Target",
+    "Verify",
+    "load_config",
+    "parse_clock",
+]
+
+BUNCH_CROSSING_NS: Final = 25.0
+"""LHC bunch spacing."""
+
+
+class OutputKind(StrEnum):
+    """What leaves the firmware of a classifier."""
+
+    LOGITS = "logits"
+    """The last layer before softmax or sigmoid: what a trigger compares. The default."""
+    SOFTMAX = "softmax"
+    """The activation itself, by tables."""
+    ARGMAX = "argmax"
+    """The index of the largest logit."""
+    THRESHOLD = "threshold"
+    """One bit for each logit: at or above firmware.threshold."""
+
+
+def _fixed_type(text: str) -> str:
+    try:
+        return str(FixedType.parse(text))
+    except BlockedError as error:
+        raise ValueError(error.blockers[0].what + "; " + error.blockers[0].fix) from error
+
+
+FixedTypeText = Annotated[str, AfterValidator(_fixed_type)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Target(_Section):
+    """The part and its clock."""
+
+    part: str = "xcvu13p-flga2577-2-e"
+    """Full part name, or a device such as VU13P."""
+    clock_mhz: float = Field(default=360.0, gt=0, le=1500)
+    """Frequency of the clock that the pipeline is cut for, in MHz."""
+
+
+class Budget(_Section):
+    """What the trigger grants. None means no limit."""
+
+    latency_ns: float | None = Field(default=100.0, gt=0)
+    """Longest time from input valid to output valid, in ns."""
+    ii_ns: float | None = Field(default=BUNCH_CROSSING_NS, gt=0)
+    """Longest time between two events, in ns; one bunch crossing by default."""
+    lut_share: float | None = Field(default=None, gt=0, le=1)
+    """Largest share of the part's LUTs, 0 to 1."""
+    dsp_share: float | None = Field(default=None, ge=0, le=1)
+    """Largest share of the part's DSPs, 0 to 1."""
+
+
+class Firmware(_Section):
+    """How the network becomes firmware."""
+
+    backend: str = "Vitis"
+    """hls4ml backend of the HLS project."""
+    io_type: Literal["io_parallel"] = "io_parallel"
+    """hls4ml interface type."""
+    output: OutputKind = OutputKind.LOGITS
+    threshold: float = 0.0
+    """Cut on each logit, for output: threshold."""
+    input_type: FixedTypeText | None = None
+    """Fixed-point type of the inputs, for a model without a quantizer on its input."""
+    routing_margin: float = Field(default=1.5, ge=1.0, le=4.0)
+    """Clock period over the longest estimated logic delay of a pipeline stage; the rest is for
+    routing. 20 published networks whose longest stages were estimated at about 3.2 ns routed at
+    2.6 to 4.9 ns (median 3.3), so 1.5 covers the worst of them; it is no timing closure."""
+    softmax_bits: int = Field(default=10, ge=4, le=14)
+    """Address width of the two softmax tables, for output: softmax."""
+
+
+class Verify(_Section):
+    """How much is checked."""
+
+    events: int = Field(default=100_000, ge=1)
+    """Events for source, graph, C simulation and alkaid interpreter."""
+    cosim_events: int = Field(default=10_000, ge=1)
+    """Events through the RTL, back to back."""
+    simulator: Literal["verilator", "icarus", "ghdl"] = "verilator"
+    random_events: int = Field(default=10_000, ge=0)
+    """Draws over the whole input type, on top of the events."""
+    seed: int = Field(default=1, ge=0)
+    synthesis: bool = True
+    """Run open synthesis (yosys)."""
+    cross_simulate: int = Field(default=300, ge=0)
+    """Vectors through a second simulator, and through the VHDL, where those are installed."""
+
+
+class Config(_Section):
+    """The whole file."""
+
+    target: Target = Target()
+    budget: Budget = Budget()
+    firmware: Firmware = Firmware()
+    verify: Verify = Verify()
+
+
+def parse_clock(text: str) -> float:
+    """Frequency in MHz from "360", "360MHz", "0.36 GHz" or a period such as "2.778ns".
+
+    Raises ConfigError for anything else, and for zero.
+    """
+    match = re.fullmatch(
+        r"\s*([0-9.]+(?:[eE][-+]?\d+)?)\s*(MHz|GHz|ns|ps)?\s*", text, re.IGNORECASE
+    )
+    try:
+        value = float(match.group(1)) if match else math.nan
+    except ValueError:
+        value = math.nan
+    if match is None or not math.isfinite(value) or value <= 0:
+        raise ConfigError(
+            Blocker("--clock", f"{text!r} is not a clock", "write 360, 360MHz or 2.778ns")
+        )
+    match (match.group(2) or "MHz").lower():
+        case "ghz":
+            return value * 1e3
+        case "ns":
+            return 1e3 / value
+        case "ps":
+            return 1e6 / value
+        case _:
+            return value
+
+
+def load_config(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read a YAML file (or none) and put overrides, keyed "section.key", on top.
+
+    An override of None is ignored. Raises ConfigError listing every wrong key and value.
+    """
+    data: dict[str, Any] = {}
+    where = "configuration"
+    if path is not None:
+        where = str(path)
+        data = _read_yaml(path)
+    for key, value in (overrides or {}).items():
+        if value is not None:
+            section, name = key.split(".")
+            data.setdefault(section, {})[name] = value
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError([_blocker(where, item) for item in error.errors()]) from error
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(Blocker(str(path), f"cannot be read: {error.strerror}")) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(Blocker(str(path), f"is not YAML: {error}")) from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(
+            Blocker(str(path), "must hold sections with keys", f"one of {', '.join(_sections())}:")
+        )
+    return {key: dict(value) if isinstance(value, dict) else value for key, value in data.items()}
+
+
+def _sections() -> list[str]:
+    return list(Config.model_fields)
+
+
+def _blocker(where: str, item: ErrorDetails) -> Blocker:
+    key = ".".join(map(str, item["loc"]))
+    if item["type"] != "extra_forbidden":
+        return Blocker(f"{where}: {key}", f"{item['msg']}, found {item['input']!r}")
+    known: Iterable[str] = _sections()
+    if len(item["loc"]) > 1:
+        known = type(getattr(Config(), str(item["loc"][0]))).model_fields
+    near = difflib.get_close_matches(str(item["loc"][-1]), list(known), n=1, cutoff=0.5)
+    fix = f"did you mean {near[0]}?" if near else f"the keys here are {', '.join(known)}"
+    return Blocker(f"{where}: {key}", "there is no such key", fix)

@@ -1,0 +1,1 @@
+"""The fixed-point graph and everything that needs nothing else."""

@@ -1,0 +1,301 @@
+"""The fixed-point graph: what the firmware computes, to the last bit.
+
+It is read once from hls4ml's converted model and never changed. Every other artifact is made
+from it or judged against it. Nodes are in evaluation order; every edge carries one
+:class:`~trigger_ml.graph.types.FixedType`; weights are integer codes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trigger_ml.graph.types import Codes, FixedType
+
+__all__ = [
+    "SCHEMA",
+    "ArgMax",
+    "Dense",
+    "FixedGraph",
+    "Input",
+    "Lookup",
+    "Node",
+    "Operation",
+    "Quantize",
+    "Relu",
+    "Softmax",
+    "Threshold",
+]
+
+SCHEMA: Final = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """Base of all operations; ``kind`` is the name in the JSON form."""
+
+    kind: ClassVar[str] = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Input(Operation):
+    """A model input. Its codes arrive already in the node's type."""
+
+    kind: ClassVar[str] = "input"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantize(Operation):
+    """A cast of every element into the node's type (linear activation, quantizer)."""
+
+    kind: ClassVar[str] = "quantize"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Relu(Operation):
+    """max(x, 0), then a cast into the node's type."""
+
+    kind: ClassVar[str] = "relu"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dense(Operation):
+    """x @ weight + bias, accumulated in ``accumulator``, then a cast into the node's type.
+
+    As in hls4ml's ``dense_latency``: the bias and every product are cast into the accumulator
+    type before they are added, and every addition wraps there.
+
+    weight: codes, shape (inputs, outputs). bias: codes, shape (outputs,).
+    """
+
+    kind: ClassVar[str] = "dense"
+    weight: Codes
+    weight_type: FixedType
+    bias: Codes
+    bias_type: FixedType
+    accumulator: FixedType
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lookup(Operation):
+    """An element-wise function given as one output code for every input code.
+
+    table: codes of the node's type, shape (2**input width,), entry 0 for the input type's
+    smallest code. function: its name, for people.
+    """
+
+    kind: ClassVar[str] = "lookup"
+    function: str
+    table: Codes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Softmax(Operation):
+    """hls4ml's "stable" softmax on the last axis: two tables, one sum, one product.
+
+    d = max(x) - x cast into ``difference_type``; e = exp_table[d]; s = sum of e in
+    ``sum_type``, cast into ``inverse_input_type``; y = e * inverse_table[s], cast into the
+    node's type (``softmax_stable`` in hls4ml's nnet_activation.h).
+
+    exp_table: codes of ``exp_type``, one for each code of ``difference_type``.
+    inverse_table: codes of ``inverse_type``, one for each value of the top bits of
+    ``inverse_input_type``; its length is a power of two.
+    """
+
+    kind: ClassVar[str] = "softmax"
+    difference_type: FixedType
+    exp_table: Codes
+    exp_type: FixedType
+    sum_type: FixedType
+    inverse_input_type: FixedType
+    inverse_table: Codes
+    inverse_type: FixedType
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArgMax(Operation):
+    """Index of the largest element of a vector; the first one wins a tie."""
+
+    kind: ClassVar[str] = "argmax"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Threshold(Operation):
+    """One bit an element: 1 where x >= threshold.
+
+    threshold: code with ``fraction`` fraction bits.
+    """
+
+    kind: ClassVar[str] = "threshold"
+    threshold: int
+    fraction: int
+
+
+OPERATIONS: Final[Mapping[str, type[Operation]]] = {
+    cls.kind: cls for cls in (Input, Quantize, Relu, Dense, Lookup, Softmax, ArgMax, Threshold)
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One operation with the edge that leaves it.
+
+    name: the layer's name. inputs: names of the nodes it reads. shape: of one event, without
+    the batch axis. type: of every element of the edge that leaves it. source: the name of the
+    source model's layer that this edge corresponds to, empty where there is none.
+    """
+
+    name: str
+    operation: Operation
+    inputs: tuple[str, ...]
+    shape: tuple[int, ...]
+    type: FixedType
+    source: str = ""
+
+    @property
+    def size(self) -> int:
+        """Elements of one event."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class FixedGraph:
+    """A whole network. Nodes are in evaluation order; outputs name the nodes that leave it."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    outputs: tuple[str, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Node]:
+        """Nodes by name."""
+        return {node.name: node for node in self.nodes}
+
+    @property
+    def input_nodes(self) -> tuple[Node, ...]:
+        """The model inputs, in order."""
+        return tuple(node for node in self.nodes if isinstance(node.operation, Input))
+
+    @property
+    def output_nodes(self) -> tuple[Node, ...]:
+        """The model outputs, in order."""
+        return tuple(self.by_name[name] for name in self.outputs)
+
+    @property
+    def input_size(self) -> int:
+        """Elements of one event over all inputs."""
+        return sum(node.size for node in self.input_nodes)
+
+    @property
+    def output_size(self) -> int:
+        """Elements of one event over all outputs."""
+        return sum(node.size for node in self.output_nodes)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the JSON form; the name of the graph does not enter."""
+        content = {**self.to_json(), "name": ""}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain form for JSON."""
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "outputs": list(self.outputs),
+            "nodes": [_node_to_json(node) for node in self.nodes],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> FixedGraph:
+        """Inverse of :meth:`to_json`. Raises ValueError for another schema version."""
+        if data["schema"] != SCHEMA:
+            raise ValueError(f"graph schema {data['schema']}, this version reads {SCHEMA}")
+        nodes = tuple(_node_from_json(item) for item in data["nodes"])
+        return cls(data["name"], nodes, tuple(data["outputs"]))
+
+    def split_inputs(self, codes: Codes) -> dict[str, Codes]:
+        """Cut rows of flat codes, shape (events, input_size), into one array per input."""
+        return _split(codes, self.input_nodes)
+
+    def split_outputs(self, codes: Codes) -> dict[str, Codes]:
+        """Cut rows of flat codes, shape (events, output_size), into one array per output."""
+        return _split(codes, self.output_nodes)
+
+    def __str__(self) -> str:
+        lines = [f"graph {self.name} {self.digest[:12]}"]
+        for node in self.nodes:
+            reads = ", ".join(node.inputs)
+            shape = "x".join(map(str, node.shape))
+            lines.append(f"  %{node.name} = {node.operation.kind}({reads}) : {shape} {node.type}")
+        return "\n".join([*lines, f"  return {', '.join(self.outputs)}"])
+
+
+def _split(codes: Codes, nodes: tuple[Node, ...]) -> dict[str, Codes]:
+    parts: dict[str, Codes] = {}
+    start = 0
+    for node in nodes:
+        parts[node.name] = codes[:, start : start + node.size].reshape(-1, *node.shape)
+        start += node.size
+    return parts
+
+
+def _node_to_json(node: Node) -> dict[str, Any]:
+    operation = {
+        field.name: _value_to_json(getattr(node.operation, field.name))
+        for field in fields(node.operation)
+    }
+    return {
+        "name": node.name,
+        "kind": node.operation.kind,
+        "inputs": list(node.inputs),
+        "shape": list(node.shape),
+        "type": node.type.to_json(),
+        "source": node.source,
+        "operation": operation,
+    }
+
+
+def _value_to_json(value: Any) -> Any:
+    if isinstance(value, FixedType):
+        return {"type": value.to_json()}
+    if isinstance(value, np.ndarray):
+        return {"codes": value.tolist()}
+    return value
+
+
+def _value_from_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        if "type" in value:
+            return FixedType.from_json(value["type"])
+        return frozen_codes(np.array(value["codes"], dtype=np.int64))
+    return value
+
+
+def _node_from_json(data: Mapping[str, Any]) -> Node:
+    operation = OPERATIONS[data["kind"]](
+        **{key: _value_from_json(value) for key, value in data["operation"].items()}
+    )
+    return Node(
+        data["name"],
+        operation,
+        tuple(data["inputs"]),
+        tuple(data["shape"]),
+        FixedType.from_json(data["type"]),
+        data["source"],
+    )
+
+
+def frozen_codes(values: NDArray[Any]) -> Codes:
+    """A read-only ``int64`` copy."""
+    codes = np.array(values, dtype=np.int64)
+    codes.setflags(write=False)
+    return codes

@@ -1,0 +1,112 @@
+"""What must hold in every graph, checked after each stage that makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.graph.model import Dense, FixedGraph, Input, Lookup, Node, Softmax
+from trigger_ml.graph.types import MAX_WIDTH, Codes, FixedType, Overflow
+
+__all__ = ["verify"]
+
+
+def verify(graph: FixedGraph) -> FixedGraph:
+    """Return the graph unchanged, or raise ModelError with everything that is wrong in it."""
+    blockers = list(_problems(graph))
+    if blockers:
+        raise ModelError(blockers)
+    return graph
+
+
+def _problems(graph: FixedGraph) -> Iterator[Blocker]:
+    seen: dict[str, Node] = {}
+    if not graph.input_nodes:
+        yield Blocker(graph.name, "the graph has no input")
+    if not graph.outputs:
+        yield Blocker(graph.name, "the graph has no output")
+    for node in graph.nodes:
+        if node.name in seen:
+            yield Blocker(node.name, "two nodes have this name")
+        missing = [name for name in node.inputs if name not in seen]
+        for name in missing:
+            yield Blocker(node.name, f"reads {name}, which does not come before it")
+        if not missing:
+            yield from _node_problems(node, [seen[name] for name in node.inputs])
+        seen[node.name] = node
+    for name in graph.outputs:
+        if name not in seen:
+            yield Blocker(name, "is an output and not in the graph")
+
+
+def _node_problems(node: Node, reads: list[Node]) -> Iterator[Blocker]:
+    if node.size == 0:
+        yield Blocker(node.name, f"the shape {node.shape} holds no element")
+    if isinstance(node.operation, Input):
+        if reads:
+            yield Blocker(node.name, "an input reads nothing")
+        return
+    if len(reads) != 1:
+        yield Blocker(node.name, f"{node.operation.kind} reads one edge, found {len(reads)}")
+        return
+    match node.operation:
+        case Dense() as dense:
+            yield from _dense_problems(node, dense, reads[0])
+        case Lookup() as lookup:
+            width = reads[0].type.width
+            if len(lookup.table) != 1 << width:
+                size = len(lookup.table)
+                yield Blocker(node.name, f"a {width}-bit input needs {1 << width} entries: {size}")
+            yield from _range(node.name, "table", lookup.table, node.type)
+        case Softmax() as softmax:
+            yield from _softmax_problems(node, softmax)
+        case _:
+            pass
+
+
+def _softmax_problems(node: Node, softmax: Softmax) -> Iterator[Blocker]:
+    entries = 1 << softmax.difference_type.width
+    if len(softmax.exp_table) != entries:
+        found = len(softmax.exp_table)
+        yield Blocker(node.name, f"the exponential table needs {entries} entries, found {found}")
+    size = len(softmax.inverse_table)
+    if size & (size - 1) or size > 1 << softmax.inverse_input_type.width:
+        yield Blocker(node.name, f"the inverse table has {size} entries, not a power of two")
+    yield from _range(node.name, "exponential table", softmax.exp_table, softmax.exp_type)
+    yield from _range(node.name, "inverse table", softmax.inverse_table, softmax.inverse_type)
+
+
+def _dense_problems(node: Node, dense: Dense, read: Node) -> Iterator[Blocker]:
+    rows, columns = dense.weight.shape
+    if read.shape[-1] != rows or node.shape[-1] != columns or dense.bias.shape != (columns,):
+        yield Blocker(
+            node.name,
+            f"weight {dense.weight.shape} and bias {dense.bias.shape} do not fit "
+            f"{read.shape} -> {node.shape}",
+        )
+        return
+    yield from _range(node.name, "weight", dense.weight, dense.weight_type)
+    yield from _range(node.name, "bias", dense.bias, dense.bias_type)
+    accumulator = dense.accumulator
+    if accumulator.overflow is not Overflow.WRAP:
+        yield Blocker(
+            node.name,
+            f"the accumulator {accumulator} saturates, so its result depends on the order of sums",
+            "use a wrapping accumulator wide enough for the sum",
+        )
+    product = read.type.width + dense.weight_type.width + rows.bit_length()
+    spread = max(accumulator.fraction - read.type.fraction - dense.weight_type.fraction, 0)
+    if product + spread > MAX_WIDTH:
+        yield Blocker(
+            node.name,
+            f"sums of {product + spread} bits do not fit {MAX_WIDTH}",
+            "use narrower inputs or weights",
+        )
+
+
+def _range(name: str, what: str, codes: Codes, kind: FixedType) -> Iterator[Blocker]:
+    low, high = int(np.min(codes, initial=0)), int(np.max(codes, initial=0))
+    if low < kind.min_code or high > kind.max_code:
+        yield Blocker(name, f"{what} codes {low}..{high} do not fit {kind}")
