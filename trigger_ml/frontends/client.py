@@ -1,0 +1,215 @@
+"""A model file as an oracle and as a source of a graph; the heavy libraries run elsewhere."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from math import ceil, log2
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trigger_ml.artifacts import HlsProject, SourceModel
+from trigger_ml.config import Config, OutputKind
+from trigger_ml.errors import Blocker, ConfigError, ModelError
+from trigger_ml.frontends.keras_h5 import FORMAT, KerasFile, read_keras_h5
+from trigger_ml.graph.model import FixedGraph
+from trigger_ml.graph.tail import with_argmax, with_threshold
+from trigger_ml.graph.types import FixedType
+from trigger_ml.toolrun import Command, Worker
+
+__all__ = ["Frontend", "SourceOutputs", "open_model", "top_name"]
+
+CPP_WORDS: Final = {"main", "input", "output", "model", "class", "int", "float", "double", "auto"}
+SOFTMAX_REACH_BITS: Final = 4
+"""exp(-16) is below half of the tables' last bit, so larger differences need no entry."""
+SOFTMAX_TABLE: Final = "ufixed<18,1,RND,SAT>"
+
+
+class SourceOutputs:
+    """What the source model said: its last linear layer, and the float tail if it has one."""
+
+    def __init__(self, logits: NDArray[np.float64], tail: NDArray[np.float64] | None) -> None:
+        self.logits = logits
+        self.tail = tail
+
+
+def top_name(path: Path) -> str:
+    """Name of the firmware: the file's stem, or its folder's where the stem says nothing."""
+    stem = path.stem if path.stem.lower() not in ("model", "keras_model") else path.parent.name
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", stem).strip("_").lower() or "network"
+    return f"nn_{name}" if name in CPP_WORDS or not name[0].isalpha() else name
+
+
+def open_model(path: Path, config: Config, work: Path) -> Frontend:
+    """Read and check a model file, start its front-end process and load it there.
+
+    work: an existing folder for what the two processes exchange.
+    Raises ModelError or ConfigError with all blockers.
+    """
+    file = read_keras_h5(path)
+    grid = _input_grid(file, config)
+    return Frontend(file, grid, work)
+
+
+def _input_grid(file: KerasFile, config: Config) -> tuple[int, int, bool] | None:
+    """Bits, integer bits and sign of a quantizer to add, or None."""
+    asked = config.firmware.input_type
+    if file.has_input_quantizer:
+        if asked is not None:
+            raise ConfigError(
+                Blocker(
+                    "firmware.input_type",
+                    f"the model quantizes its input itself, and {asked} is asked for",
+                    "leave the key out",
+                )
+            )
+        return None
+    if asked is None:
+        raise ModelError(
+            Blocker(
+                f"layer {file.layers[0].name}",
+                "nothing says which fixed-point type the inputs have",
+                "put QActivation(quantized_bits(16,5,alpha=1)) first, or set "
+                "firmware.input_type: fixed<16,6>",
+            )
+        )
+    kind = FixedType.parse(asked)
+    return kind.width, kind.integer - int(kind.signed), kind.signed
+
+
+class Frontend:
+    """A loaded model. Close it, or use it in a with block."""
+
+    def __init__(self, file: KerasFile, grid: tuple[int, int, bool] | None, work: Path) -> None:
+        self._file = file
+        self._grid = grid
+        self._work = work
+        command = Command(
+            (sys.executable, "-m", "trigger_ml.frontends.worker"), work, "read the model"
+        )
+        self._worker = Worker(command)
+        try:
+            answer = self._ask(
+                do="load",
+                file=str(file.path.resolve()),
+                architecture=file.architecture(tail=False, input_quantizer=grid),
+                tail=file.tail,
+            )
+        except BaseException:
+            self._worker.close()
+            raise
+        self.source = SourceModel(
+            file=file.path.name,
+            sha256=file.sha256,
+            format=FORMAT,
+            parameters=file.parameters,
+            nonzero=file.nonzero,
+            layers=tuple((layer.name, layer.kind) for layer in file.layers),
+            float_tail=(file.tail,) if file.tail else (),
+            versions=answer["versions"],
+        )
+
+    def convert(self, config: Config, directory: Path, top: str) -> tuple[FixedGraph, HlsProject]:
+        """Write the hls4ml project into ``directory`` and return the graph it computes.
+
+        Raises ModelError or ConfigError with all blockers.
+        """
+        softmax = None
+        if config.firmware.output is OutputKind.SOFTMAX:
+            if self._file.tail != "softmax":
+                raise ConfigError(
+                    Blocker(
+                        "firmware.output",
+                        "the model does not end in a softmax",
+                        "use firmware.output: logits",
+                    )
+                )
+            logits = self._convert(config, directory, top, None).output_nodes[0]
+            softmax = _softmax_types(logits.type, logits.size, config.firmware.softmax_bits)
+        graph = self._convert(config, directory, top, softmax)
+        project = HlsProject(directory, top, config.firmware.backend, config.firmware.io_type)
+        return graph, project
+
+    def evaluate(self, values: NDArray[np.float32]) -> SourceOutputs:
+        """Run the source model on inputs, shape (events, features), already on the input grid."""
+        inputs, outputs, tail = (
+            self._work / name for name in ("source_in.npy", "source_out.npy", "source_tail.npy")
+        )
+        np.save(inputs, values.astype(np.float32))
+        self._ask(do="evaluate", inputs=str(inputs), outputs=str(outputs), tail_outputs=str(tail))
+        return SourceOutputs(np.load(outputs), np.load(tail) if self._file.tail else None)
+
+    def trace(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+        """Outputs of every layer of the source model for a few inputs, by layer name."""
+        inputs, outputs = self._work / "trace_in.npy", self._work / "trace_out.npz"
+        np.save(inputs, values.astype(np.float32))
+        self._ask(do="trace", inputs=str(inputs), outputs=str(outputs))
+        with np.load(outputs) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+
+    def close(self) -> None:
+        """End the process."""
+        self._worker.close()
+
+    def __enter__(self) -> Frontend:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _convert(
+        self, config: Config, directory: Path, top: str, softmax: Mapping[str, str] | None
+    ) -> FixedGraph:
+        answer = self._ask(
+            do="convert",
+            file=str(self._file.path.resolve()),
+            directory=str(directory),
+            top=top,
+            backend=config.firmware.backend,
+            part=config.target.part,
+            clock_ns=1e3 / config.target.clock_mhz,
+            io_type=config.firmware.io_type,
+            softmax=softmax,
+            architecture_with_tail=self._file.architecture(tail=True, input_quantizer=self._grid),
+        )
+        return FixedGraph.from_json(answer["graph"])
+
+    def _ask(self, **request: Any) -> dict[str, Any]:
+        answer = self._worker.ask(request)
+        if "blocked" in answer:
+            blockers = [Blocker(*texts) for texts in answer["blocked"]["blockers"]]
+            kind = ConfigError if answer["blocked"]["kind"] == "config" else ModelError
+            raise kind(blockers)
+        content: dict[str, Any] = answer["answer"]
+        return content
+
+
+def _softmax_types(logits: FixedType, size: int, bits: int) -> dict[str, str]:
+    """Types of the two tables, sized from the range of the logits.
+
+    Differences of logits span 2**logits.integer, of which only the first 16 matter; the sum of
+    exponentials lies in [1, size].
+    """
+    reach = max(min(logits.integer, SOFTMAX_REACH_BITS), 1)
+    sum_bits = ceil(log2(size + 1))
+    return {
+        "inp_norm_t": f"ufixed<{bits},{reach},RND,SAT>",
+        "exp_table_t": SOFTMAX_TABLE,
+        "inv_inp_t": f"ufixed<{bits},{sum_bits},RND,SAT>",
+        "inv_table_t": SOFTMAX_TABLE,
+    }
+
+
+def firmware_graph(network: FixedGraph, config: Config) -> FixedGraph:
+    """The network with the decision that the configuration asks for."""
+    match config.firmware.output:
+        case OutputKind.ARGMAX:
+            return with_argmax(network)
+        case OutputKind.THRESHOLD:
+            return with_threshold(network, config.firmware.threshold)
+        case _:
+            return network

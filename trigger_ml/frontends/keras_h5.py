@@ -1,0 +1,335 @@
+"""Read a Keras 2 ``.h5`` file without Keras: what is in it, and what stands in the way.
+
+The architecture is reduced to the parameters that decide what the network computes, so that
+loading it afterwards runs nothing that the file names: no Lambda, no initializer, no constraint,
+no text that a library would evaluate. All blockers are found in one pass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+
+from trigger_ml.errors import BlockedError, Blocker, ModelError
+from trigger_ml.frontends.keras_layers import read_layer
+from trigger_ml.frontends.quantizers import canonical_quantizer
+
+__all__ = ["FORMAT", "KerasFile", "Layer", "read_keras_h5"]
+
+FORMAT: Final = "QKeras .h5 (Keras 2)"
+
+TAIL: Final = ("softmax", "sigmoid")
+"""Last activations that firmware leaves out by default: a trigger compares the logits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer: name, class, what it reads, and the parameters that matter."""
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class KerasFile:
+    """A readable model file.
+
+    layers: in evaluation order, the tail left out. tail: the activation function after the last
+    layer ("softmax", "sigmoid") or "". input_shape: of one event.
+    """
+
+    path: Path
+    sha256: str
+    name: str
+    layers: tuple[Layer, ...]
+    tail: str
+    input_shape: tuple[int, ...]
+    parameters: int
+    nonzero: int
+
+    def architecture(self, *, tail: bool, input_quantizer: tuple[int, int, bool] | None) -> str:
+        """Keras JSON of the reduced model, as ``model_from_json`` takes it.
+
+        tail: with the last activation. input_quantizer: (bits, integer bits without sign,
+        signed) of a quantizer to put on the input of a model that has none.
+        """
+        layers = list(self.layers)
+        if input_quantizer is not None:
+            layers = _with_input_quantizer(layers, input_quantizer)
+        if tail and self.tail:
+            config = {"name": self.tail, "activation": self.tail, "dtype": "float32"}
+            layers.append(Layer(self.tail, "Activation", (layers[-1].name,), config))
+        return json.dumps(
+            {
+                "class_name": "Functional",
+                "config": {
+                    "name": self.name,
+                    "layers": [_functional(layer) for layer in layers],
+                    "input_layers": [[layers[0].name, 0, 0]],
+                    "output_layers": [[layers[-1].name, 0, 0]],
+                },
+            }
+        )
+
+    @property
+    def has_input_quantizer(self) -> bool:
+        """Whether the first thing that happens to the input is a quantizer."""
+        readers = [layer for layer in self.layers if self.layers[0].name in layer.inputs]
+        return all(layer.kind == "QActivation" for layer in readers)
+
+
+def read_keras_h5(path: Path) -> KerasFile:
+    """Read and check a model file.
+
+    Raises ModelError with everything in it that cannot become firmware.
+    """
+    data = _bytes(path)
+    try:
+        with h5py.File(path, "r") as file:
+            config = _model_config(file, path)
+            parameters, nonzero, bad = _weights(file, path)
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise ModelError(
+            Blocker(
+                str(path), f"cannot be read as HDF5: {_first_line(error)}", "is the file whole?"
+            )
+        ) from error
+    layers, blockers = _layers(config, path)
+    blockers += bad
+    tail = ""
+    if not blockers:
+        layers, tail, blockers = _cut_tail(layers)
+    if blockers:
+        raise ModelError(blockers)
+    shape = tuple(int(size) for size in layers[0].config["batch_input_shape"][1:])
+    name = str(config.get("config", {}).get("name") or "model")
+    digest = hashlib.sha256(data).hexdigest()
+    return KerasFile(path, digest, name, tuple(layers), tail, shape, parameters, nonzero)
+
+
+def _bytes(path: Path) -> bytes:
+    if path.is_dir():
+        raise ModelError(Blocker(str(path), "is a folder, not a model file", "give model.h5"))
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(Blocker(str(path), f"cannot be read: {error.strerror}")) from error
+    if not data:
+        raise ModelError(Blocker(str(path), "is empty", "save the model again"))
+    return data
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _model_config(file: h5py.File, path: Path) -> dict[str, Any]:
+    text = file.attrs.get("model_config")
+    if text is None:
+        raise ModelError(
+            Blocker(
+                str(path),
+                "holds weights and no architecture",
+                "save the whole model with model.save('model.h5')",
+            )
+        )
+    version = file.attrs.get("keras_version", "2")
+    version = version.decode() if isinstance(version, bytes) else str(version)
+    if version.startswith("3"):
+        raise ModelError(
+            Blocker(
+                str(path),
+                f"was written by Keras {version}; this version reads Keras 2 files",
+                "save it with tf_keras and QKeras 0.9",
+            )
+        )
+    try:
+        config = json.loads(text.decode() if isinstance(text, bytes) else text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(Blocker(str(path), "its model_config is not JSON")) from error
+    if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
+        raise ModelError(Blocker(str(path), "its model_config describes no model"))
+    return config
+
+
+def _weights(file: h5py.File, path: Path) -> tuple[int, int, list[Blocker]]:
+    """All parameters, those not zero, and a blocker for each array with NaN or infinity."""
+    if "model_weights" not in file:
+        raise ModelError(Blocker(str(path), "holds no weights", "save the whole model"))
+    totals = np.zeros(2, dtype=np.int64)
+    bad: list[Blocker] = []
+
+    def visit(name: str, item: Any) -> None:
+        if not isinstance(item, h5py.Dataset) or item.dtype.kind != "f":
+            return
+        values = item[()]
+        totals[:] += (values.size, int(np.count_nonzero(values)))
+        broken = int((~np.isfinite(values)).sum())
+        if broken:
+            what = f"{broken} of {values.size} weights are NaN or infinite"
+            bad.append(Blocker(name, what, "the training diverged; train it again"))
+
+    file["model_weights"].visititems(visit)
+    return int(totals[0]), int(totals[1]), bad
+
+
+def _layers(config: Mapping[str, Any], path: Path) -> tuple[list[Layer], list[Blocker]]:
+    """Layers in order with sane parameters, and what is wrong with the others."""
+    kind = config.get("class_name")
+    if kind not in ("Functional", "Model", "Sequential"):
+        return [], [Blocker(str(path), f"a model of class {kind}", "use Sequential or Functional")]
+    raw = config["config"].get("layers")
+    if not isinstance(raw, list) or not all(_is_layer(item) for item in raw) or not raw:
+        return [], [Blocker(str(path), "its model_config lists no layers")]
+    if kind == "Sequential":
+        raw = _sequential(raw)
+    layers: list[Layer] = []
+    blockers: list[Blocker] = []
+    for item in raw:
+        try:
+            layers.append(_layer(item))
+        except BlockedError as error:
+            blockers.extend(error.blockers)
+    blockers += _name_problems([str(item["config"].get("name")) for item in raw])
+    blockers += _wiring_problems(layers) if not blockers else []
+    return layers, blockers
+
+
+def _is_layer(item: Any) -> bool:
+    return (
+        isinstance(item, dict)
+        and isinstance(item.get("class_name"), str)
+        and isinstance(item.get("config"), dict)
+    )
+
+
+def _sequential(raw: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A Sequential model's layers, written as those of a chain."""
+    chain: list[dict[str, Any]] = []
+    if raw[0]["class_name"] != "InputLayer":
+        shape = raw[0]["config"].get("batch_input_shape")
+        config = {"name": "features", "batch_input_shape": shape}
+        chain.append({"class_name": "InputLayer", "config": config, "inbound_nodes": []})
+    for item in raw:
+        before = chain[-1]["config"].get("name") if chain else None
+        nodes = [[[before, 0, 0, {}]]] if before else []
+        chain.append({**item, "inbound_nodes": nodes})
+    return chain
+
+
+def _layer(item: Mapping[str, Any]) -> Layer:
+    kind, config = item["class_name"], item["config"]
+    name = str(config.get("name"))
+    return Layer(name, kind, tuple(_inbound(item, name)), read_layer(kind, name, config))
+
+
+def _inbound(item: Mapping[str, Any], name: str) -> Iterator[str]:
+    nodes = item.get("inbound_nodes") or []
+    try:
+        if len(nodes) > 1:
+            raise ModelError(
+                Blocker(f"layer {name}", "is used more than once", "give each use its own layer")
+            )
+        for node in nodes:
+            for entry in node:
+                yield str(entry[0])
+    except (TypeError, IndexError, KeyError) as error:
+        raise ModelError(Blocker(f"layer {name}", "its inputs cannot be read")) from error
+
+
+def _name_problems(names: list[str]) -> list[Blocker]:
+    found = []
+    lower: dict[str, str] = {}
+    for name in names:
+        where = f"layer {name}"
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+            found.append(Blocker(where, "this name cannot be a C++ identifier", "rename the layer"))
+        elif name.lower() in ("input", "output_data", "input_data"):
+            found.append(Blocker(where, "hls4ml cannot use this name", "rename the layer"))
+        elif name.lower() in lower:
+            other = lower[name.lower()]
+            found.append(Blocker(where, f"hls4ml takes it for {other}", "rename one of them"))
+        lower[name.lower()] = name
+    return found
+
+
+def _wiring_problems(layers: list[Layer]) -> list[Blocker]:
+    found = []
+    known: set[str] = set()
+    for position, layer in enumerate(layers):
+        for name in layer.inputs:
+            if name not in known:
+                found.append(
+                    Blocker(f"layer {layer.name}", f"reads {name}, which is not before it")
+                )
+        is_input = layer.kind == "InputLayer"
+        if is_input != (position == 0) or len(layer.inputs) != int(not is_input):
+            found.append(
+                Blocker(
+                    f"layer {layer.name}",
+                    "only a chain of layers with one input can be compiled yet",
+                    "split the model",
+                )
+            )
+        known.add(layer.name)
+    return found
+
+
+def _cut_tail(layers: list[Layer]) -> tuple[list[Layer], str, list[Blocker]]:
+    """Take a last softmax or sigmoid off, whether a layer of its own or inside a dense one."""
+    last = layers[-1]
+    function = str(last.config.get("activation") or "linear")
+    if last.kind == "Activation" and function in TAIL:
+        layers = layers[:-1]
+    elif last.kind in ("QDense", "Dense") and function in TAIL:
+        layers = [*layers[:-1], Layer(last.name, last.kind, last.inputs, _linear(last.config))]
+    else:
+        function = ""
+    blockers = [
+        Blocker(f"layer {layer.name}", "softmax in the middle of a network", "remove it")
+        for layer in layers
+        if layer.config.get("activation") == "softmax"
+    ]
+    if not any(layer.kind in ("QDense", "Dense") for layer in layers):
+        blockers.append(Blocker("model", "has no layer with weights", "there is nothing to build"))
+    return layers, function, blockers
+
+
+def _linear(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {**config, "activation": "linear"}
+
+
+def _with_input_quantizer(layers: list[Layer], grid: tuple[int, int, bool]) -> list[Layer]:
+    bits, integer, signed = grid
+    source = layers[0].name
+    name = f"{source}_grid"
+    options = {"bits": bits, "integer": integer, "keep_negative": signed, "alpha": 1}
+    quantizer = canonical_quantizer(
+        {"class_name": "quantized_bits", "config": options}, "firmware.input_type"
+    )
+    config = {"name": name, "activation": quantizer, "dtype": "float32"}
+    inserted = [layers[0], Layer(name, "QActivation", (source,), config)]
+    for layer in layers[1:]:
+        inputs = tuple(name if read == source else read for read in layer.inputs)
+        inserted.append(Layer(layer.name, layer.kind, inputs, layer.config))
+    return inserted
+
+
+def _functional(layer: Layer) -> dict[str, Any]:
+    nodes = [[[name, 0, 0, {}] for name in layer.inputs]] if layer.inputs else []
+    return {
+        "class_name": layer.kind,
+        "name": layer.name,
+        "config": dict(layer.config),
+        "inbound_nodes": nodes,
+    }
