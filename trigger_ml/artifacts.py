@@ -106,8 +106,8 @@ class CosimRun:
     """A cosimulation: codes that left the RTL, and the clock cycles it took.
 
     run.codes: one row for each event that came out, in order. latency_cycles: clock edges from
-    the one that takes in_valid to the one after which out_valid is read; ii_cycles: clocks
-    between accepted back-to-back events. events: how many went in.
+    the one that takes in_valid to the one at which a register behind the top takes the output;
+    ii_cycles: clocks between back-to-back events. events: how many went in.
     """
 
     run: Run

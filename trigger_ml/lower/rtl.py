@@ -1,0 +1,201 @@
+"""From a FixedGraph to pipelined RTL, by way of alkaid."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from alkaid.codegen import RTLModel
+from alkaid.trace import trace
+from alkaid.trace.passes import dead_code_elimin, optimize
+from alkaid.trace.passes.order import canonical_sort, topo_bandwidth_sort
+from alkaid.trace.passes.surrogate import add_surrogate
+from numpy.typing import NDArray
+
+from trigger_ml.artifacts import Hdl, RtlProject
+from trigger_ml.config import Target
+from trigger_ml.graph.model import Dense, FixedGraph, Input
+from trigger_ml.graph.types import Codes, FixedType
+from trigger_ml.lower.replay import replay
+from trigger_ml.lower.retime import cut
+from trigger_ml.lower.wrapper import Core, write_wrapper
+
+__all__ = ["DELAY_CONSTRAINT", "Logic", "element_types", "pipeline", "trace_graph", "write_rtl"]
+
+PROBES: Final = 2000
+"""Draws on which an optimization must change nothing."""
+SUFFIX: Final = {Hdl.VERILOG: "v", Hdl.VHDL: "vhd"}
+
+DELAY_CONSTRAINT: Final = 2
+"""Adder levels that a constant matrix product may use beyond its shortest form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """The traced network: alkaid's combinational program and what each layer adds to its cost.
+
+    layer_cost: estimated LUTs by layer; activations count with the layer before them.
+    layer_delay: estimated logic delay from the inputs to the end of each layer, in ns.
+    """
+
+    graph: FixedGraph
+    program: Any
+    layer_cost: Mapping[str, float]
+    layer_delay: Mapping[str, float]
+
+    def predict(self, codes: Codes) -> Codes:
+        """alkaid's own interpreter on rows of input codes, shape (events, input_size)."""
+        graph = self.graph
+        values = np.concatenate(
+            [
+                graph.by_name[name].type.decode(part).reshape(len(codes), -1)
+                for name, part in graph.split_inputs(codes).items()
+            ],
+            axis=1,
+        )
+        raw = self.program.predict(values)
+        fractions = np.concatenate(
+            [np.full(node.size, node.type.fraction) for node in graph.output_nodes]
+        )
+        return np.asarray(np.ldexp(raw, fractions), dtype=np.int64)
+
+
+def trace_graph(graph: FixedGraph, delay_constraint: int = DELAY_CONSTRAINT) -> Logic:
+    """Trace a graph. Raises ModelError for what alkaid cannot express."""
+    edges = replay(graph, delay_constraint)
+    inputs = np.concatenate([np.ravel(edges[node.name]) for node in graph.input_nodes])
+    outputs = np.concatenate([np.ravel(edges[name]) for name in graph.outputs])
+    program = _sound_trace(inputs, outputs)
+    cost, delay = _by_layer(graph, edges, inputs, program)
+    return Logic(graph, program, cost, delay)
+
+
+def _sound_trace(inputs: Any, outputs: Any) -> Any:
+    """Trace and optimize, and keep the optimization only where it changes no result.
+
+    alkaid 0.8.2 optimizes some one-bit results wrongly (canonicalize_msb_wraps drops a shift).
+    """
+    plain = trace(inputs, outputs, optimize=False)
+    program = optimize(plain, keep_dead_inputs=True)
+    probes = _probes(inputs)
+    if np.array_equal(plain.predict(probes), program.predict(probes)):
+        return program
+    return topo_bandwidth_sort(
+        canonical_sort(add_surrogate(dead_code_elimin(plain, keep_dead_inputs=True)))
+    )
+
+
+def _probes(inputs: Any) -> NDArray[np.float64]:
+    """Inputs to try: both ends of every range, zero, and draws between them."""
+    low = np.array([float(item.low) for item in inputs])
+    high = np.array([float(item.high) for item in inputs])
+    step = np.array([float(item.step) for item in inputs])
+    draws = np.random.default_rng(0).random((PROBES, len(inputs)))
+    rows = np.concatenate([low[None], high[None], low + draws * (high - low)])
+    return np.asarray(np.floor(rows / step) * step)
+
+
+def write_rtl(
+    logic: Logic, target: Target, routing_margin: float, top: str, hdl: Hdl, directory: Path
+) -> RtlProject:
+    """Cut the logic into pipeline stages for the target clock and write it, with its top.
+
+    routing_margin: clock period over the longest estimated logic delay of a stage; what is
+    left is for routing. directory: a new folder for the sources.
+    """
+    core_name = f"{top}_core"
+    raw = directory.with_name(f"{directory.name}.alkaid")
+    model = RTLModel(
+        pipeline(logic, target, routing_margin),
+        raw,
+        prj_name=core_name,
+        flavor=hdl.value,
+        part_name=target.part,
+        clock_period=1e3 / target.clock_mhz,
+        print_latency=False,
+        ternary_fuse=False,
+    )
+    model.write()
+    core = Core.of_fsm(core_name, model.fsm)
+    directory.mkdir(parents=True)
+    sources = _collect(raw / "src", top, core_name, SUFFIX[hdl], directory)
+    shutil.rmtree(raw)
+    graph = logic.graph
+    inputs = element_types(graph, inputs=True)
+    outputs = element_types(graph, inputs=False)
+    for name, text in write_wrapper(top, core, inputs, outputs, hdl).items():
+        path = directory / name
+        path.write_text(text, encoding="utf-8")
+        sources.append(path)
+    return RtlProject(
+        directory,
+        hdl,
+        top,
+        core_name,
+        tuple(sources),
+        core.latency_cycles,
+        sum(kind.width for kind in inputs),
+        sum(kind.width for kind in outputs),
+        target.clock_mhz,
+    )
+
+
+def pipeline(logic: Logic, target: Target, routing_margin: float) -> Any:
+    """alkaid's description of the pipeline that :func:`write_rtl` writes."""
+    return cut(logic.program, 1e3 / target.clock_mhz / routing_margin)
+
+
+def element_types(graph: FixedGraph, *, inputs: bool) -> tuple[FixedType, ...]:
+    """Declared type of each element of a flat row of inputs, or of outputs."""
+    nodes = graph.input_nodes if inputs else graph.output_nodes
+    return tuple(node.type for node in nodes for _ in range(node.size))
+
+
+def _collect(source: Path, top: str, core: str, suffix: str, directory: Path) -> list[Path]:
+    """Copy alkaid's sources flat, in compile order: library, tables, stages, core.
+
+    The stages, which alkaid calls logic0, logic1, ..., get the top's name, so that two networks
+    can stand in one design.
+    """
+    library = [
+        *sorted((source / "static").glob(f"*.{suffix}")),
+        *source.glob(f"{core}_tables.{suffix}"),
+    ]
+    files = [Path(shutil.copy(path, directory)) for path in library]
+    stages = sorted(source.glob(f"logic*.{suffix}"), key=lambda path: int(path.stem[5:]))
+    for path in [*stages, source / f"{core}.{suffix}"]:
+        text = re.sub(r"\blogic(\d+)\b", rf"{top}_stage\1", path.read_text(encoding="utf-8"))
+        target = directory / re.sub(r"^logic", f"{top}_stage", path.name)
+        target.write_text(text, encoding="utf-8")
+        files.append(target)
+    return files
+
+
+def _by_layer(
+    graph: FixedGraph, edges: Mapping[str, Any], inputs: Any, program: Any
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Cost and delay at the end of each group of a layer and the activations after it."""
+    groups: list[tuple[str, str]] = []
+    for node in graph.nodes:
+        if isinstance(node.operation, Input):
+            continue
+        if isinstance(node.operation, Dense) or not groups:
+            groups.append((node.name, node.name))
+        else:
+            groups[-1] = (groups[-1][0], node.name)
+    cost: dict[str, float] = {}
+    delay: dict[str, float] = {}
+    before = 0.0
+    for position, (layer, last) in enumerate(groups):
+        partial = program
+        if position < len(groups) - 1:
+            partial = trace(inputs, np.ravel(edges[last]), keep_dead_inputs=True)
+        cost[layer] = partial.cost - before
+        delay[layer] = float(partial.latency[1])
+        before = partial.cost
+    return cost, delay
