@@ -1,0 +1,1 @@
+"""Running firmware: C simulation and cosimulation."""

@@ -1,0 +1,131 @@
+"""Test inputs: the user's events, the corners of the types, and random draws.
+
+The corners are there because events never reach them: every type's smallest and largest code,
+one step around zero, alternating patterns, single active inputs, and, for each neuron of the
+first layer, the inputs that drive it furthest up and down, where accumulators and saturating
+activations have their edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trigger_ml.artifacts import Segment, Vectors
+from trigger_ml.graph.model import Dense, FixedGraph
+from trigger_ml.graph.types import Codes, FixedType
+
+__all__ = ["CORNERS", "EVENTS", "RANDOM", "make_vectors"]
+
+EVENTS: Final = "events"
+CORNERS: Final = "corner:"
+RANDOM: Final = "random"
+MOST_NEURONS: Final = 256
+
+
+def make_vectors(
+    graph: FixedGraph,
+    events: NDArray[np.floating] | None,
+    labels: NDArray[np.int64] | None,
+    *,
+    total: int,
+    random_events: int,
+    seed: int,
+) -> Vectors:
+    """Vectors for a graph: corners first, then events, then random draws.
+
+    Corners come first so that every witness that sees only a part sees those.
+
+    events: values, shape (n, input_size), rounded onto the input types, or None. total: how
+    many vectors there shall be at least; random draws fill up. random_events: draws in any
+    case.
+    """
+    types = element_types(graph)
+    parts = [(CORNERS + name, codes) for name, codes in _corners(graph, types)]
+    if events is not None:
+        parts.append((EVENTS, encode_inputs(graph, events)))
+    so_far = sum(len(codes) for _, codes in parts)
+    draws = max(random_events, total - so_far)
+    if draws:
+        parts.append((RANDOM, _draws(types, draws, np.random.default_rng(seed))))
+    segments: list[Segment] = []
+    start = 0
+    for name, codes in parts:
+        segments.append(Segment(name, start, start + len(codes)))
+        start += len(codes)
+    codes = np.ascontiguousarray(np.concatenate([codes for _, codes in parts]))
+    return Vectors(codes, tuple(segments), seed, labels)
+
+
+def element_types(graph: FixedGraph) -> tuple[FixedType, ...]:
+    """Type of each element of a flat row of inputs."""
+    return tuple(node.type for node in graph.input_nodes for _ in range(node.size))
+
+
+def encode_inputs(graph: FixedGraph, values: NDArray[np.floating]) -> Codes:
+    """Values, shape (events, input_size), to codes with the input types' own rounding."""
+    columns: list[Codes] = []
+    start = 0
+    for node in graph.input_nodes:
+        columns.append(node.type.encode(values[:, start : start + node.size]))
+        start += node.size
+    return np.concatenate(columns, axis=1)
+
+
+def decode_inputs(graph: FixedGraph, codes: Codes) -> NDArray[np.float64]:
+    """Codes, shape (events, input_size), to values."""
+    columns: list[NDArray[np.float64]] = []
+    start = 0
+    for node in graph.input_nodes:
+        columns.append(node.type.decode(codes[:, start : start + node.size]))
+        start += node.size
+    return np.concatenate(columns, axis=1)
+
+
+def _corners(graph: FixedGraph, types: tuple[FixedType, ...]) -> Iterator[tuple[str, Codes]]:
+    low = np.array([kind.min_code for kind in types], dtype=np.int64)
+    high = np.array([kind.max_code for kind in types], dtype=np.int64)
+    even = np.arange(len(types)) % 2 == 0
+    yield "zero", np.zeros((1, len(types)), dtype=np.int64)
+    yield "min", low[None]
+    yield "max", high[None]
+    yield "one step", np.stack([np.minimum(1, high), np.maximum(-1, low)])
+    yield "alternating", np.stack([np.where(even, low, high), np.where(even, high, low)])
+    yield (
+        "inner alternating",
+        np.stack([np.where(even, -1, 1), np.where(even, 1, -1)]).clip(low, high),
+    )
+    identity = np.eye(len(types), dtype=np.int64)
+    singles = [identity * level for level in (low, high, np.minimum(1, high), np.maximum(-1, low))]
+    yield "single input", np.concatenate(singles)
+    bits = max(kind.width for kind in types)
+    powers = np.array([1 << bit for bit in range(bits)], dtype=np.int64)[:, None]
+    yield "powers of two", np.concatenate([powers, -powers]).clip(low, high)
+    extremes = list(_first_layer_extremes(graph, low, high))
+    if extremes:
+        yield "first layer extremes", np.concatenate(extremes)
+
+
+def _first_layer_extremes(graph: FixedGraph, low: Codes, high: Codes) -> Iterator[Codes]:
+    names = {node.name for node in graph.input_nodes}
+    for node in graph.nodes:
+        if not isinstance(node.operation, Dense) or not names.intersection(node.inputs):
+            continue
+        weight = node.operation.weight.T[:MOST_NEURONS]
+        if len(graph.input_nodes) == 1 and weight.shape[1] == len(low):
+            yield np.where(weight > 0, high, np.where(weight < 0, low, 0))
+            yield np.where(weight > 0, low, np.where(weight < 0, high, 0))
+
+
+def _draws(types: tuple[FixedType, ...], count: int, random: np.random.Generator) -> Codes:
+    """Half uniform over all codes, half with a uniform number of bits, so small ones occur."""
+    low = np.array([kind.min_code for kind in types], dtype=np.int64)
+    high = np.array([kind.max_code for kind in types], dtype=np.int64)
+    uniform = random.integers(low, high + 1, (count, len(types)), dtype=np.int64)
+    widths = np.array([kind.width for kind in types])
+    shift = random.integers(0, widths, (count, len(types)), dtype=np.int64)
+    shift[: count // 2] = 0
+    return uniform >> shift
