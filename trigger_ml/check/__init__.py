@@ -1,0 +1,1 @@
+"""Judging: equality, divergence, budgets, physics, the lock."""

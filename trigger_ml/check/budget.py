@@ -1,0 +1,64 @@
+"""Verdicts: measured figures against what the trigger grants. What is missing fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from trigger_ml.artifacts import CosimRun, Verdict
+from trigger_ml.check.equality import Comparison
+from trigger_ml.config import Budget
+
+__all__ = ["judge_equality", "judge_resources", "judge_timing"]
+
+ROUNDING: Final = 1e-9
+"""36 clocks at 360 MHz are 100 ns, in floating point too."""
+
+
+def judge_equality(comparisons: Mapping[str, Comparison | None]) -> tuple[Verdict, ...]:
+    """One verdict for each pair of witnesses; None is a comparison that was not made."""
+    verdicts = []
+    for name, comparison in comparisons.items():
+        if comparison is None or comparison.events == 0:
+            verdicts.append(Verdict(f"bits:{name}", False, "not compared"))
+            continue
+        counts = f"{comparison.mismatches:,} mismatches in {comparison.events:,} events"
+        verdicts.append(Verdict(f"bits:{name}", comparison.exact, counts))
+    return tuple(verdicts)
+
+
+def judge_timing(cosim: CosimRun | None, clock_mhz: float, budget: Budget) -> tuple[Verdict, ...]:
+    """Latency and initiation interval, as measured in cosimulation, against the budget."""
+    if cosim is None:
+        return (Verdict("latency", False, "not measured"), Verdict("ii", False, "not measured"))
+    verdicts = []
+    for name, cycles, limit in (
+        ("latency", cosim.latency_cycles, budget.latency_ns),
+        ("ii", cosim.ii_cycles, budget.ii_ns),
+    ):
+        time_ns = cycles * 1e3 / clock_mhz
+        figure = f"{cycles} clock cycles = {time_ns:.1f} ns at {clock_mhz:g} MHz"
+        if limit is None:
+            verdicts.append(Verdict(name, True, f"{figure}; no budget set"))
+        else:
+            met = time_ns <= limit * (1 + ROUNDING)
+            margin = f"{abs(limit - time_ns):.1f} ns {'to spare' if met else 'too long'}"
+            verdicts.append(Verdict(name, met, f"{figure}; budget {limit:g} ns, {margin}"))
+    return tuple(verdicts)
+
+
+def judge_resources(
+    shares: Mapping[str, float] | None, origin: str, budget: Budget
+) -> tuple[Verdict, ...]:
+    """Shares of the part, 0 to 1, against the budget."""
+    verdicts = []
+    for name, limit in (("lut", budget.lut_share), ("dsp", budget.dsp_share)):
+        if limit is None:
+            continue
+        if shares is None or name not in shares:
+            verdicts.append(Verdict(f"resources:{name}", False, "not measured"))
+            continue
+        found = shares[name]
+        text = f"{found:.2%} of the part by {origin}, budget {limit:.2%}"
+        verdicts.append(Verdict(f"resources:{name}", found <= limit, text))
+    return tuple(verdicts)
