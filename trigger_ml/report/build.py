@@ -1,0 +1,164 @@
+"""From artifacts to report.json: a pure function. What is missing stays missing, and fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from trigger_ml.artifacts import SourceModel
+from trigger_ml.config import Config
+from trigger_ml.graph.model import Dense, Node
+from trigger_ml.report.gaps import missing
+from trigger_ml.report.inputs import ReportInputs
+from trigger_ml.report.measured import (
+    cosim_events,
+    fidelity_section,
+    latency_section,
+    pipeline_section,
+    resources_section,
+)
+from trigger_ml.report.schema import Report
+from trigger_ml.report.sections import (
+    Layer,
+    Model,
+    Physics,
+    PhysicsDetail,
+    Provenance,
+    TargetSection,
+    VerdictRow,
+)
+
+__all__ = ["ReportInputs", "build_report"]
+
+STAGES: Final = (
+    "load",
+    "lower_hls",
+    "csim_build",
+    "csim",
+    "lower_rtl",
+    "rtl_build",
+    "rtl_sim",
+    "synth",
+    "total",
+)
+"""Keys that timing_s always has."""
+
+
+def build_report(inputs: ReportInputs) -> Report:
+    """Put the report together.
+
+    The verdicts given are kept; one that fails is added for every measurement that is missing
+    and for every figure that breaks its budget without a verdict saying so.
+    """
+    fidelity = fidelity_section(inputs)
+    latency = latency_section(inputs)
+    resources = resources_section(inputs)
+    pipeline = pipeline_section(inputs)
+    physics = _physics(inputs.physics)
+    given = tuple(
+        VerdictRow(name=v.name, passed=v.passed, message=v.message) for v in inputs.verdicts
+    )
+    added = missing(
+        given,
+        fidelity,
+        latency,
+        resources,
+        pipeline,
+        labelled=inputs.vectors.labels is not None,
+        physics=physics,
+        cosim_events=cosim_events(inputs.cosim),
+    )
+    verdicts = given + added
+    return Report(
+        passed=bool(verdicts) and all(verdict.passed for verdict in verdicts),
+        model=_model(inputs.source),
+        target=_target(inputs.config),
+        fidelity=fidelity,
+        latency=latency,
+        resources=resources,
+        physics=physics,
+        timing_s={**dict.fromkeys(STAGES), **inputs.timing_s},
+        versions={**inputs.source.versions, **inputs.versions},
+        verdicts=verdicts,
+        pipeline=pipeline,
+        device=inputs.device,
+        layers=tuple(_layer(node, inputs) for node in inputs.graph.nodes),
+        provenance=Provenance(
+            graph_sha256=inputs.graph.digest,
+            seed=inputs.vectors.seed,
+            commands=inputs.commands,
+            files=dict(inputs.files),
+            config=inputs.config.model_dump(mode="json"),
+            created_utc=inputs.created_utc,
+        ),
+    )
+
+
+def _model(source: SourceModel) -> Model:
+    return Model(
+        file=source.file,
+        sha256=source.sha256,
+        format=source.format,
+        parameters=source.parameters,
+        nonzero=source.nonzero,
+        layers=source.layers,
+        float_tail=source.float_tail,
+    )
+
+
+def _target(config: Config) -> TargetSection:
+    return TargetSection(
+        part=config.target.part,
+        clock_mhz=config.target.clock_mhz,
+        latency_budget_ns=config.budget.latency_ns,
+        ii_budget_ns=config.budget.ii_ns,
+        lut_share_budget=config.budget.lut_share,
+        dsp_share_budget=config.budget.dsp_share,
+    )
+
+
+def _physics(data: Mapping[str, Any] | None) -> Physics | None:
+    if data is None:
+        return None
+    detail = PhysicsDetail.model_validate(data)
+    accuracy = {row.witness: row.accuracy for row in detail.witnesses}
+    firmware = accuracy["firmware"]
+    if firmware.value is None or firmware.low is None or firmware.high is None:
+        return None
+    return Physics.model_validate(
+        {
+            "metric": "accuracy",
+            "float": accuracy["float"].value if "float" in accuracy else None,
+            "quantized": accuracy["quantized"].value if "quantized" in accuracy else None,
+            "firmware": firmware.value,
+            "interval": (firmware.low, firmware.high),
+            "working_point": detail.working_point,
+            "detail": detail,
+        }
+    )
+
+
+def _layer(node: Node, inputs: ReportInputs) -> Layer:
+    cost = next((s for s in inputs.synthesis if s.origin == "cost_model"), None)
+    mine = cost.by_layer.get(node.name) if cost else None
+    seen = inputs.ranges.get(node.name)
+    weights = zeros = weight_type = None
+    if isinstance(node.operation, Dense):
+        weights = node.operation.weight.size + node.operation.bias.size
+        zeros = int((node.operation.weight == 0).sum() + (node.operation.bias == 0).sum())
+        weight_type = str(node.operation.weight_type)
+    return Layer(
+        name=node.name,
+        kind=node.operation.kind,
+        shape=node.shape,
+        type=str(node.type),
+        width=node.type.width,
+        integer=node.type.integer,
+        signed=node.type.signed,
+        source_layer=node.source,
+        weights=weights,
+        zero_weights=zeros,
+        weight_type=weight_type,
+        cost_lut=mine.lut if mine else None,
+        range=seen.to_range(node.type) if seen else None,
+    )

@@ -1,0 +1,187 @@
+"""The measured sections of a report: fidelity, latency, pipeline, resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from trigger_ml.artifacts import CosimRun, Hdl, Resources, Run, Synthesis
+from trigger_ml.report.inputs import ReportInputs
+from trigger_ml.report.sections import (
+    Device,
+    Divergence,
+    Fidelity,
+    Figures,
+    Latency,
+    Origin,
+    Pair,
+    Pipeline,
+    ResourceSection,
+    Segment,
+)
+
+__all__ = [
+    "cosim_events",
+    "fidelity_section",
+    "latency_section",
+    "pipeline_section",
+    "resources_section",
+]
+
+LANGUAGES: Final = {Hdl.VERILOG: "Verilog", Hdl.VHDL: "VHDL"}
+VENDORS: Final = ("vivado", "vitis")
+"""Origins that a vendor tool stands behind, the stronger one first."""
+
+
+def fidelity_section(inputs: ReportInputs) -> Fidelity:
+    """Who was compared with whom, on how many events, and how many differ."""
+    simulations = (*((inputs.cosim,) if inputs.cosim else ()), *inputs.cross)
+    runs = {run.witness: run for run in (*inputs.runs, *(item.run for item in simulations))}
+    wanted = [f"{name}~graph" for name in inputs.witnesses if name not in ("graph", "source")]
+    if "source" in inputs.witnesses:
+        wanted.insert(0, "graph~source")
+    names = [*wanted, *(name for name in inputs.mismatches if name not in wanted)]
+    pairs = tuple(_pair(name, inputs, runs) for name in names)
+    counts = {pair.name: pair.mismatches for pair in pairs}
+    compared = [pair.events for pair in pairs if pair.events is not None]
+    corners = [pair.corner_events for pair in pairs if pair.corner_events is not None]
+    fixed = [count for name, count in counts.items() if "source" not in name.split("~")]
+    divergence = inputs.first_divergence
+    return Fidelity(
+        witnesses=inputs.witnesses,
+        events=max(compared, default=None),
+        corner_events=max(corners, default=None),
+        mismatches=counts,
+        exact=bool(counts) and all(count == 0 for count in counts.values()),
+        first_divergence=None if divergence is None else Divergence.model_validate(divergence),
+        fixed_point_exact=bool(fixed) and all(count == 0 for count in fixed),
+        pairs=pairs,
+        segments=tuple(
+            Segment(name=s.name, events=s.stop - s.start) for s in inputs.vectors.segments
+        ),
+        inexact_layers=dict(inputs.inexact_layers),
+    )
+
+
+def _pair(name: str, inputs: ReportInputs, runs: Mapping[str, Run]) -> Pair:
+    left, _, right = name.partition("~")
+    if left not in runs or right not in runs:
+        return Pair(name=name, events=None, corner_events=None, mismatches=None)
+    events = min(len(runs[left].codes), len(runs[right].codes))
+    corners = sum(
+        max(0, min(segment.stop, events) - segment.start)
+        for segment in inputs.vectors.segments
+        if segment.name.startswith("corner")
+    )
+    return Pair(
+        name=name,
+        events=events,
+        corner_events=corners,
+        mismatches=inputs.mismatches.get(name) if events else None,
+        seconds=runs[right if right == "source" else left].seconds,
+    )
+
+
+def cosim_events(cosim: CosimRun | None) -> tuple[int, int] | None:
+    """Events that went into the simulation and that came out."""
+    return None if cosim is None else (cosim.events, len(cosim.run.codes))
+
+
+def latency_section(inputs: ReportInputs) -> Latency:
+    """Cycles counted in simulation, and ns at the target clock."""
+    cosim, budget = inputs.cosim, inputs.config.budget
+    if cosim is None or cosim.latency_cycles <= 0 or cosim.ii_cycles <= 0:
+        return Latency(
+            cycles=None, ns=None, ii_cycles=None, ii_ns=None, measured_by=None, met=False
+        )
+    mhz = inputs.config.target.clock_mhz
+    latency_ns, ii_ns = cosim.latency_cycles * 1e3 / mhz, cosim.ii_cycles * 1e3 / mhz
+    return Latency(
+        cycles=cosim.latency_cycles,
+        ns=latency_ns,
+        ii_cycles=cosim.ii_cycles,
+        ii_ns=ii_ns,
+        measured_by=f"{cosim.simulator} {cosim.simulator_version}, {LANGUAGES[cosim.hdl]}",
+        met=_within(latency_ns, budget.latency_ns) and _within(ii_ns, budget.ii_ns),
+    )
+
+
+def _within(value: float, limit: float | None) -> bool:
+    # A whole number of clocks that is the budget must be within it in floating point too.
+    return limit is None or value <= limit * (1 + 1e-9)
+
+
+def pipeline_section(inputs: ReportInputs) -> Pipeline:
+    """The clock and the estimated delay of every stage."""
+    period_ns = 1e3 / inputs.config.target.clock_mhz
+    margin = inputs.config.firmware.routing_margin
+    delays = inputs.rtl.stage_delays_ns if inputs.rtl else ()
+    worst = max(delays, default=None)
+    slacks = [
+        float(item.details["wns_ns"])
+        for item in inputs.synthesis
+        if item.origin in VENDORS and item.details.get("wns_ns") is not None
+    ]
+    return Pipeline(
+        clock_period_ns=period_ns,
+        routing_margin=margin,
+        stage_delays_ns=delays,
+        worst_stage_ns=worst,
+        margin_kept=None if worst is None else _within(worst * margin, period_ns),
+        timing="vendor" if slacks else "estimate",
+        slack_ns=slacks[0] if slacks else None,
+    )
+
+
+def _figures(resources: Resources) -> Figures:
+    return Figures(**resources.to_json())
+
+
+def _shares(total: Figures, whole: Figures | None) -> dict[str, float | None]:
+    shares: dict[str, float | None] = {}
+    for key in ("lut", "ff", "dsp", "bram36"):
+        used, there = getattr(total, key), getattr(whole, key) if whole else None
+        shares[key] = None if used is None or not there else used / there
+    return shares
+
+
+def _origin(item: Synthesis, device: Device | None) -> Origin:
+    total = _figures(item.total)
+    return Origin(
+        origin=item.origin,
+        version=item.version,
+        total=total,
+        device_share=_shares(total, device.total if device else None),
+        slr_share=_shares(total, device.slr if device else None),
+        details=dict(item.details),
+        seconds=item.seconds,
+    )
+
+
+def resources_section(inputs: ReportInputs) -> ResourceSection:
+    """Counts by origin, with shares of the part, judged by the strongest origin."""
+    origins = {item.origin: _origin(item, inputs.device) for item in inputs.synthesis}
+    vendor = next((origins[name] for name in VENDORS if name in origins), None)
+    cost, yosys = origins.get("cost_model"), origins.get("yosys")
+    judge = next((o for o in (vendor, yosys, cost) if o and o.total.lut is not None), None)
+    shares = judge.device_share if judge else {}
+    budget = inputs.config.budget
+    limits = {"lut": budget.lut_share, "dsp": budget.dsp_share}
+    met = shares.get("lut") is not None
+    for key, share in shares.items():
+        limit = limits.get(key)
+        if share is None:
+            # What nobody counts is only a failure where it has a budget of its own.
+            met = met and limit is None
+        else:
+            met = met and _within(share, 1.0 if limit is None else limit)
+    return ResourceSection(
+        cost_model=cost.total if cost else None,
+        yosys=yosys.total if yosys else None,
+        vendor=vendor.total if vendor else None,
+        device_share=shares,
+        slr_share=judge.slr_share if judge else {},
+        met=met,
+        judged_by=judge.origin if judge else None,
+        origins=tuple(origins.values()),
+    )
