@@ -1,0 +1,1 @@
+"""Reference tasks: simulate data, train the model, judge its physics."""
