@@ -98,6 +98,8 @@ def _dense(layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
     bias, bias_type = _weights(layer, "bias")
     accumulator = fixed_type(layer.get_attr("accum_t").precision, f"{layer.name} accumulator")
     columns = int(layer.get_attr("n_out"))
+    if layer.get_attr("_weights_transposed", False):
+        weight = weight.reshape(columns, -1).T
     return (
         Dense(
             frozen_codes(weight.reshape(-1, columns)),

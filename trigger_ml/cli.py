@@ -1,0 +1,336 @@
+"""The command line: parse, call, print, exit code.
+
+Exit codes: 0 all verdicts pass; 2 bad input or a missing tool; 3 a mismatch or an unmet budget;
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from trigger_ml import __version__
+from trigger_ml.errors import BlockedError, BuildError, TriggerMLError
+
+if TYPE_CHECKING:
+    from trigger_ml.config import Config
+    from trigger_ml.progress import Listener
+
+__all__ = ["main"]
+
+EXIT_BAD_INPUT: Final = 2
+EXIT_VERDICT: Final = 3
+EXIT_INTERRUPTED: Final = 130
+FILE = click.Path(path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def cli() -> None:
+    """Neural networks for hardware triggers: from a Keras model to checked firmware."""
+
+
+@cli.command("compile")
+@click.argument("model", type=FILE)
+@click.option("--config", "config_file", type=FILE, help="YAML file; flags below override it.")
+@click.option("--data", type=FILE, help="Events: .npz, .npy, .h5 or .csv.")
+@click.option("--part", help="FPGA part or device, such as VU13P.")
+@click.option("--clock", help="Target clock: 360, 360MHz or 2.778ns.")
+@click.option("--latency-budget", type=float, help="Longest latency, in ns.")
+@click.option("--output", "-o", type=FILE, help="Build directory [build/<model>].")
+@click.option("--backend", help="hls4ml backend [Vitis].")
+@click.option("--simulator", type=click.Choice(["verilator", "icarus", "ghdl"]))
+@click.option("--keep-softmax", is_flag=True, help="Firmware computes the softmax itself.")
+@click.option("--quick", is_flag=True, help="Leave open synthesis out.")
+@click.option("--json", "as_json", is_flag=True, help="Print report.json on standard output.")
+def compile_command(
+    model: Path,
+    config_file: Path | None,
+    data: Path | None,
+    part: str | None,
+    clock: str | None,
+    latency_budget: float | None,
+    output: Path | None,
+    backend: str | None,
+    simulator: str | None,
+    keep_softmax: bool,
+    quick: bool,
+    as_json: bool,
+) -> None:
+    """Compile MODEL to firmware, simulate it, check it and report."""
+    from trigger_ml.config import load_config, parse_clock
+
+    overrides: dict[str, Any] = {
+        "target.part": part,
+        "target.clock_mhz": parse_clock(clock) if clock is not None else None,
+        "budget.latency_ns": latency_budget,
+        "firmware.backend": backend,
+        "firmware.output": "softmax" if keep_softmax else None,
+        "verify.simulator": simulator,
+        "verify.synthesis": False if quick else None,
+    }
+    config = load_config(config_file, overrides)
+    _compile(model, config, data, output, as_json)
+
+
+def _compile(
+    model: Path, config: Config, data: Path | None, output: Path | None, as_json: bool
+) -> None:
+    from trigger_ml.pipeline import Request, compile_model
+    from trigger_ml.report.terminal import terminal_summary
+
+    command = shlex.join(["trigger-ml", *sys.argv[1:]])
+    with _listener() as listener:
+        outcome = compile_model(Request(model, config, data, output, command), listener)
+    if as_json:
+        click.echo(outcome.report.to_text(), nl=False)
+    else:
+        _console().print(terminal_summary(outcome.report, _shown(outcome.folder / "report.html")))
+    sys.exit(0 if outcome.report.passed else EXIT_VERDICT)
+
+
+@cli.command()
+@click.argument("build", type=FILE)
+@click.option("--quick", is_flag=True, help="Leave open synthesis out.")
+def check(build: Path, quick: bool) -> None:
+    """Repeat every measurement of BUILD and hold it to its lock file."""
+    from trigger_ml.pipeline import check_build
+
+    with _listener() as listener:
+        outcome = check_build(build, listener, synthesis=not quick)
+    for verdict in outcome.verdicts:
+        mark = "ok  " if verdict.passed else "FAIL"
+        click.echo(f"{mark} {verdict.name}: {verdict.message}")
+    if outcome.divergence:
+        click.echo(outcome.divergence)
+    failed = sum(not verdict.passed for verdict in outcome.verdicts)
+    click.echo(f"{len(outcome.verdicts) - failed} verdicts pass, {failed} fail")
+    sys.exit(0 if outcome.passed else EXIT_VERDICT)
+
+
+@cli.command()
+@click.argument("build", type=FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print report.json.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print the summary as Markdown.")
+def report(build: Path, as_json: bool, as_markdown: bool) -> None:
+    """Show the report of BUILD."""
+    from trigger_ml.report.markdown import markdown
+    from trigger_ml.report.schema import load_report
+    from trigger_ml.report.terminal import terminal_summary
+
+    found = load_report(build)
+    if as_json:
+        click.echo(found.to_text(), nl=False)
+    elif as_markdown:
+        click.echo(markdown(found))
+    else:
+        folder = build if build.is_dir() else build.parent
+        _console().print(terminal_summary(found, _shown(folder / "report.html")))
+
+
+@cli.group()
+def data() -> None:
+    """Simulate physics data."""
+
+
+@data.command("jets")
+@click.option("--output", "-o", type=FILE, required=True, help="HDF5 file to write.")
+@click.option("--jets", default=2000, show_default=True, help="Jets of each of the five classes.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--workers", type=int, help="Processes [one for each core].")
+def data_jets(output: Path, jets: int, seed: int, workers: int | None) -> None:
+    """Gluon, quark, W, Z and top jets with PYTHIA 8 and FastJet; resumes where it stopped."""
+    import os
+
+    from trigger_ml.tasks.jets.loaders import load_jets
+    from trigger_ml.tasks.jets.simulate import generate
+    from trigger_ml.tasks.jets.validate import mass_peaks
+
+    title = "PYTHIA 8 and FastJet"
+    with _listener() as listener:
+        listener.started(title)
+        card = generate(
+            output,
+            jets,
+            seed=seed,
+            workers=workers or os.cpu_count() or 1,
+            progress=lambda done, total: listener.moved(title, done, total),
+        )
+    click.echo(card.to_json())
+    peaks = mass_peaks(load_jets(output, constituents=False))
+    click.echo(f"{peaks.verdict.name}: {peaks.verdict.message}")
+    sys.exit(0 if peaks.verdict.passed else EXIT_VERDICT)
+
+
+@cli.group()
+def train() -> None:
+    """Train a reference model."""
+
+
+@train.command("jets")
+@click.argument("data_file", metavar="DATA", type=FILE)
+@click.option("--output", "-o", type=FILE, required=True, help="Folder for the model.")
+@click.option("--recipe", "recipe_file", type=FILE, help="YAML file.")
+def train_jets(data_file: Path, output: Path, recipe_file: Path | None) -> None:
+    """Train the pruned QKeras jet tagger on DATA."""
+    from trigger_ml.tasks.jets.recipe import Recipe, read_recipe
+    from trigger_ml.tasks.jets.train import train_tagger
+
+    recipe = read_recipe(recipe_file) if recipe_file else Recipe()
+    with _listener() as listener:
+        result = train_tagger(data_file, output, recipe, listener)
+    for witness in result.comparison.witnesses:
+        accuracy = witness.accuracy
+        interval = f"95 % interval {accuracy.low:.2%} to {accuracy.high:.2%}"
+        click.echo(f"{witness.witness}: accuracy {accuracy.value:.2%}, {interval}")
+    click.echo(f"{result.sparsity:.1%} of the quantized weights are zero; see {output}/README.md")
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True)
+def doctor(as_json: bool) -> None:
+    """Say what is installed, what is missing, and what that would add."""
+    from trigger_ml.doctor import diagnose
+
+    findings = diagnose()
+    if as_json:
+        click.echo(json.dumps([asdict(item) for item in findings], indent=1))
+    else:
+        from rich.table import Table
+
+        table = Table("", "what", "found", "for", "how to get it", box=None, pad_edge=False)
+        for item in findings:
+            mark = "ok" if item.good else ("MISSING" if item.blocking else "-")
+            advice = "" if item.good else " ".join(filter(None, (item.problem, item.how)))
+            table.add_row(mark, item.name, item.found or "", item.purpose, advice)
+        _console().print(table)
+    sys.exit(EXIT_BAD_INPUT if any(item.blocking for item in findings) else 0)
+
+
+def _shown(path: Path) -> Path:
+    """A path as a person would type it: relative where it lies below this folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+@contextlib.contextmanager
+def _listener() -> Iterator[Listener]:
+    """Progress on standard error: live bars on a terminal, a line for each stage elsewhere."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    listener = _Bars(console) if console.is_terminal else _Lines()
+    with listener:
+        yield listener
+
+
+class _Lines:
+    """One line for each stage that took more than a blink."""
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def started(self, stage: str) -> None:
+        click.echo(f"... {stage}", err=True)
+
+    def moved(self, stage: str, done: int, total: int) -> None:
+        pass
+
+    def ended(self, stage: str, seconds: float, note: str) -> None:
+        click.echo(f"    {stage}: {seconds:.1f} s{f', {note}' if note else ''}", err=True)
+
+
+class _Bars:
+    """A live line for each stage that runs, and a kept line when it has ended."""
+
+    def __init__(self, console: Any) -> None:
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._console = console
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._progress.stop()
+
+    def started(self, stage: str) -> None:
+        self._tasks[stage] = self._progress.add_task(stage, total=None)
+
+    def moved(self, stage: str, done: int, total: int) -> None:
+        if stage in self._tasks:
+            self._progress.update(self._tasks[stage], completed=done, total=total)
+
+    def ended(self, stage: str, seconds: float, note: str) -> None:
+        if stage in self._tasks:
+            self._progress.remove_task(self._tasks.pop(stage))
+        self._console.print(f"  {stage}: {seconds:.1f} s{f', {note}' if note else ''}")
+
+
+def main() -> None:
+    """Entry point of ``trigger-ml``."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    _guarded(lambda: cli(standalone_mode=False))
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _guarded(command: Callable[[], object]) -> None:
+    """Run a command; every deliberate error becomes a message and an exit code."""
+    try:
+        command()
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_BAD_INPUT)
+    except BlockedError as error:
+        count = len(error.blockers)
+        click.echo(f"trigger-ml: {count} problem{'s' if count > 1 else ''}", err=True)
+        for blocker in error.blockers:
+            click.echo(f"  {blocker}", err=True)
+        sys.exit(error.exit_code)
+    except TriggerMLError as error:
+        click.echo(f"trigger-ml: {error}", err=True)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        click.echo(
+            f"trigger-ml: {BuildError(f'{error.filename or error}: {error.strerror}')}", err=True
+        )
+        sys.exit(EXIT_BAD_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("trigger-ml: interrupted; nothing was changed", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

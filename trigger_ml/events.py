@@ -1,0 +1,146 @@
+"""Read the user's events: inputs as the model takes them, and labels where there are any."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from trigger_ml.errors import Blocker, DataError
+
+__all__ = ["Events", "read_events"]
+
+INPUT_KEYS: Final = ("x", "X", "inputs", "features", "x_test", "X_test")
+LABEL_KEYS: Final = ("y", "Y", "labels", "y_test", "Y_test")
+SCORE_KEY: Final = "float_scores"
+FORMATS: Final = (".npz", ".npy", ".h5", ".hdf5", ".csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """The user's events.
+
+    inputs: float64, shape (events, size). labels: class numbers, shape (events,), or None.
+    float_scores: logits of the model before quantization, shape (events, outputs), or None.
+    classes: names.
+    """
+
+    inputs: NDArray[np.float64]
+    labels: NDArray[np.int64] | None
+    float_scores: NDArray[np.float64] | None = None
+    classes: tuple[str, ...] = ()
+
+
+def read_events(path: Path, size: int, outputs: int, limit: int) -> Events:
+    """Read at most ``limit`` events for a model with ``size`` inputs and ``outputs`` outputs.
+
+    .npz and .h5 hold arrays x (or X, inputs, features) and, if any, y (or labels) and
+    float_scores; .npy and .csv hold inputs alone. Labels are class numbers or one-hot rows.
+    Raises DataError with everything that is wrong.
+    """
+    arrays = _read(path)
+    inputs = _pick(arrays, INPUT_KEYS)
+    if inputs is None:
+        keys = ", ".join(arrays) or "nothing"
+        raise DataError(
+            Blocker(str(path), f"holds {keys}", f"name the inputs one of {', '.join(INPUT_KEYS)}")
+        )
+    labels = _pick(arrays, LABEL_KEYS)
+    blockers = [*_input_problems(path, inputs, size)]
+    if labels is not None:
+        blockers += _label_problems(path, labels, len(inputs), outputs)
+    scores = arrays.get(SCORE_KEY)
+    if scores is not None:
+        blockers += _score_problems(path, scores, len(inputs), outputs)
+    if blockers:
+        raise DataError(blockers)
+    reference = None if scores is None else scores[:limit].astype(np.float64)
+    values = inputs[:limit].reshape(min(len(inputs), limit), size).astype(np.float64)
+    if labels is None:
+        return Events(values, None, reference)
+    numbers = labels.argmax(axis=1) if labels.ndim == 2 else labels
+    names = tuple(str(name) for name in np.ravel(arrays.get("classes", ())))
+    return Events(values, numbers[:limit].astype(np.int64), reference, names)
+
+
+def _read(path: Path) -> Mapping[str, NDArray[Any]]:
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise DataError(
+            Blocker(str(path), f"{suffix or 'no suffix'} is not known", ", ".join(FORMATS))
+        )
+    try:
+        if suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        if suffix == ".npy":
+            return {"x": np.load(path, allow_pickle=False)}
+        if suffix == ".csv":
+            return {"x": np.loadtxt(path, delimiter=",", ndmin=2, comments="#")}
+        with h5py.File(path, "r") as file:
+            names = [*INPUT_KEYS, *LABEL_KEYS, SCORE_KEY]
+            return {name: file[name][()] for name in names if name in file}
+    except FileNotFoundError as error:
+        raise DataError(Blocker(str(path), "does not exist")) from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(Blocker(str(path), f"cannot be read: {reason}")) from error
+
+
+def _pick(arrays: Mapping[str, NDArray[Any]], keys: tuple[str, ...]) -> NDArray[Any] | None:
+    return next((arrays[key] for key in keys if key in arrays), None)
+
+
+def _input_problems(path: Path, inputs: NDArray[Any], size: int) -> list[Blocker]:
+    where = f"{path} inputs"
+    if inputs.dtype.kind not in "fiub":
+        return [Blocker(where, f"the type is {inputs.dtype}", "store numbers")]
+    if inputs.ndim < 1 or len(inputs) == 0:
+        return [Blocker(where, "there are no events")]
+    found = []
+    width = int(np.prod(inputs.shape[1:], dtype=np.int64))
+    if width != size:
+        found.append(
+            Blocker(
+                where,
+                f"an event has {width} numbers, the model takes {size}",
+                "give the events as the model's input layer takes them",
+            )
+        )
+    broken = int((~np.isfinite(inputs)).reshape(len(inputs), -1).any(axis=1).sum())
+    if broken:
+        found.append(Blocker(where, f"{broken} of {len(inputs)} events hold NaN or infinity"))
+    return found
+
+
+def _label_problems(path: Path, labels: NDArray[Any], events: int, outputs: int) -> list[Blocker]:
+    where = f"{path} labels"
+    if labels.dtype.kind not in "fiub" or labels.ndim not in (1, 2):
+        return [Blocker(where, f"shape {labels.shape}, type {labels.dtype}", "class numbers")]
+    found = []
+    if len(labels) != events:
+        found.append(Blocker(where, f"{len(labels)} labels for {events} events"))
+    if not np.isfinite(labels).all():
+        return [*found, Blocker(where, "hold NaN or infinity")]
+    classes = max(outputs, 2)
+    if labels.ndim == 2 and labels.shape[1] != classes:
+        found.append(Blocker(where, f"{labels.shape[1]} columns, the model has {outputs} outputs"))
+    elif labels.ndim == 1 and labels.size and not 0 <= labels.min() <= labels.max() < classes:
+        span = f"{labels.min():g}..{labels.max():g}"
+        found.append(Blocker(where, f"class numbers {span}, expected 0..{classes - 1}"))
+    return found
+
+
+def _score_problems(path: Path, scores: NDArray[Any], events: int, outputs: int) -> list[Blocker]:
+    where = f"{path} {SCORE_KEY}"
+    if scores.dtype.kind not in "fiu" or scores.shape != (events, outputs):
+        return [Blocker(where, f"shape {scores.shape}, expected {(events, outputs)}")]
+    if not np.isfinite(scores).all():
+        return [Blocker(where, "hold NaN or infinity")]
+    return []

@@ -1,0 +1,364 @@
+"""Every measurement of a design: all witnesses on the same vectors, cycles, counts, physics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trigger_ml import toolrun
+from trigger_ml.artifacts import (
+    CosimRun,
+    Hdl,
+    HlsProject,
+    RtlProject,
+    Run,
+    Synthesis,
+    Vectors,
+    Verdict,
+)
+from trigger_ml.check import physics
+from trigger_ml.check.budget import judge_equality, judge_resources, judge_timing
+from trigger_ml.check.divergence import Divergence, first_divergence
+from trigger_ml.check.equality import Comparison, compare
+from trigger_ml.config import Config, OutputKind
+from trigger_ml.errors import ToolMissingError
+from trigger_ml.frontends.client import Frontend
+from trigger_ml.graph.interpreter import evaluate, trace_edges
+from trigger_ml.graph.model import FixedGraph, Node, Softmax
+from trigger_ml.graph.types import Codes, FixedType
+from trigger_ml.lower.rtl import Logic, element_types, pipeline
+from trigger_ml.progress import Stopwatch
+from trigger_ml.report.ranges import ObservedRange
+from trigger_ml.simulate import csim
+from trigger_ml.simulate.rtl import cosimulate, simulator
+from trigger_ml.simulate.vectors import CORNERS, EVENTS, decode_inputs
+from trigger_ml.synth.cost_model import estimate
+from trigger_ml.synth.devices import Device, share
+from trigger_ml.synth.yosys import synthesize
+
+__all__ = ["Design", "Measurements", "SourceCheck", "check_source", "measure"]
+
+CROSS_SIMULATORS: Final = ("icarus", "ghdl")
+EXPLAINED: Final = 64
+"""Events that are traced layer by layer to find where two witnesses part."""
+CHUNK: Final = 8192
+OFF_GRID: Final = np.iinfo(np.int64).min
+"""Stands for a value that is no code; equal to no code of a type of up to 62 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What is measured. network: what hls4ml's project computes; firmware: what the RTL does,
+    the network and the decision after it."""
+
+    config: Config
+    device: Device
+    network: FixedGraph
+    firmware: FixedGraph
+    hls: HlsProject
+    logic: Logic
+    rtl: Mapping[Hdl, RtlProject]
+    vectors: Vectors
+    float_scores: NDArray[np.float64] | None
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCheck:
+    """The source model against the graph.
+
+    run: the source's outputs as codes of the node they belong to. logits: the same as values.
+    tail: its float softmax or sigmoid. graph_run: the graph's codes on that node.
+    """
+
+    run: Run
+    logits: NDArray[np.float64]
+    tail: NDArray[np.float64] | None
+    graph_run: Run
+    comparison: Comparison
+    divergence: Divergence | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """Everything found. graph: the firmware graph's outputs, the reference of all others."""
+
+    graph: Run
+    runs: tuple[Run, ...]
+    comparisons: Mapping[str, Comparison]
+    divergence: Divergence | None
+    cosim: CosimRun
+    cross: tuple[CosimRun, ...]
+    synthesis: tuple[Synthesis, ...]
+    ranges: Mapping[str, ObservedRange]
+    physics: physics.PhysicsComparison | None
+    verdicts: tuple[Verdict, ...]
+
+
+def check_source(
+    frontend: Frontend, network: FixedGraph, vectors: Vectors, clock: Stopwatch
+) -> SourceCheck:
+    """Evaluate the source model on all vectors and compare it with the graph."""
+    values = decode_inputs(network, vectors.codes).astype(np.float32)
+    with clock.stage("source", "source model in its own framework") as stage:
+        outputs = frontend.evaluate(values)
+        stage.note = f"{len(values):,} events"
+    node = anchor(network)
+    graph = replace(network, outputs=(node.name,))
+    with clock.stage("graph", "fixed-point graph in NumPy integers") as stage:
+        graph_codes = evaluate(graph, vectors.codes, stage.moved)
+        stage.note = f"{len(values):,} events"
+    codes = _on_grid(outputs.logits.reshape(len(values), -1), node.type)
+    run = Run("source", codes, clock.seconds["source"])
+    graph_run = Run("graph", graph_codes, clock.seconds["graph"])
+    comparison = compare(graph_run, run)
+    divergence = None
+    if not comparison.exact:
+        divergence = _explain_source(frontend, graph, vectors, graph_run, run)
+    return SourceCheck(run, outputs.logits, outputs.tail, graph_run, comparison, divergence)
+
+
+def anchor(network: FixedGraph) -> Node:
+    """The node that the source model's last layer before its softmax corresponds to."""
+    node = network.output_nodes[0]
+    return network.by_name[node.inputs[0]] if isinstance(node.operation, Softmax) else node
+
+
+def measure(design: Design, source: SourceCheck, scratch: Path, clock: Stopwatch) -> Measurements:
+    """Run every other witness, count resources, judge. Works on two cores."""
+    config, vectors = design.config, design.vectors
+    try:
+        with ThreadPoolExecutor(1) as side:
+            hls = side.submit(_c_simulation, design, scratch / "csim", clock)
+            counting = side.submit(_synthesis, design, scratch / "synth", clock)
+            graph = _firmware_run(design, source)
+            alkaid = _alkaid_run(design, clock)
+            cosim = _main_simulation(design, graph, scratch, clock)
+            cross = _cross_simulations(design, graph, scratch, clock)
+            csim_run, csim_comparison, csim_divergence = hls.result()
+            synthesis = counting.result()
+    except BaseException:
+        toolrun.stop_all()
+        raise
+    comparisons = {"graph~source": source.comparison, "csim~graph": csim_comparison}
+    for run in (alkaid, cosim.run, *(item.run for item in cross)):
+        comparisons[f"{run.witness}~graph"] = compare(run, graph)
+    divergence = source.divergence or csim_divergence
+    if divergence is None:
+        divergence = _output_divergence(design.firmware, comparisons, vectors)
+    with clock.stage("physics", "physics metrics and ranges"):
+        found = _physics(design, source, graph)
+        ranges = _ranges(design.firmware, vectors)
+    counted = synthesis[-1]
+    verdicts = (
+        *judge_equality(comparisons),
+        *judge_timing(cosim, config.target.clock_mhz, config.budget),
+        *judge_resources(share(counted.total, design.device), counted.origin, config.budget),
+    )
+    runs = (source.run, graph, csim_run, alkaid)
+    return Measurements(
+        graph, runs, comparisons, divergence, cosim, cross, synthesis, ranges, found, verdicts
+    )
+
+
+def _on_grid(values: NDArray[np.float64], kind: FixedType) -> Codes:
+    """Values to codes; a value between two codes becomes one that equals nothing."""
+    scaled = np.ldexp(values, kind.fraction)
+    codes = np.rint(scaled).astype(np.int64)
+    return np.where(codes == scaled, codes, OFF_GRID)
+
+
+def _firmware_run(design: Design, source: SourceCheck) -> Run:
+    """The firmware graph on all vectors; the source check's run where it is the same graph."""
+    if design.firmware.outputs == (anchor(design.network).name,):
+        return source.graph_run
+    codes = evaluate(design.firmware, design.vectors.codes)
+    return Run("graph", codes, source.graph_run.seconds)
+
+
+def _alkaid_run(design: Design, clock: Stopwatch) -> Run:
+    with clock.stage("alkaid", "alkaid interpreter") as stage:
+        codes = design.logic.predict(design.vectors.codes)
+        stage.note = f"{len(codes):,} events"
+    return Run("alkaid", codes, clock.seconds["alkaid"])
+
+
+def _main_simulation(design: Design, graph: Run, scratch: Path, clock: Stopwatch) -> CosimRun:
+    """All corners and the events asked for, back to back, through the chosen simulator."""
+    name = design.config.verify.simulator
+    corners = design.vectors.rows(CORNERS).stop
+    count = corners + design.config.verify.cosim_events
+    return _cosimulation(design, graph, name, count, scratch, clock)
+
+
+def _cross_simulations(
+    design: Design, graph: Run, scratch: Path, clock: Stopwatch
+) -> tuple[CosimRun, ...]:
+    """A few vectors through the other simulators that are installed, VHDL included."""
+    count = design.config.verify.cross_simulate
+    found = []
+    for name in CROSS_SIMULATORS:
+        if name == design.config.verify.simulator or count == 0:
+            continue
+        try:
+            simulator(name).version()
+        except ToolMissingError:
+            continue
+        cosim = _cosimulation(design, graph, name, count, scratch, clock)
+        found.append(replace(cosim, run=replace(cosim.run, witness=name)))
+    return tuple(found)
+
+
+def _cosimulation(
+    design: Design, graph: Run, name: str, count: int, scratch: Path, clock: Stopwatch
+) -> CosimRun:
+    chosen = simulator(name)
+    hdl = Hdl.VERILOG if Hdl.VERILOG in chosen.hdls else Hdl.VHDL
+    vectors = design.vectors.codes[:count]
+    with clock.stage(f"cosim_{name}", f"cocotb on {name}, {hdl.value}") as stage:
+        cosim = cosimulate(
+            design.rtl[hdl],
+            vectors,
+            expected=graph.codes[:count],
+            input_types=element_types(design.firmware, inputs=True),
+            output_types=element_types(design.firmware, inputs=False),
+            simulator=chosen,
+            work=scratch / f"cosim_{name}",
+            progress=stage.moved,
+        )
+        stage.note = (
+            f"{cosim.events:,} events, latency {cosim.latency_cycles} clocks, "
+            f"build {cosim.build_seconds:.0f} s"
+        )
+    return cosim
+
+
+def _synthesis(design: Design, work: Path, clock: Stopwatch) -> tuple[Synthesis, ...]:
+    """Cost model, then yosys where it is asked for; the strongest last."""
+    config, logic = design.config, design.logic
+    with clock.stage("cost_model", "cost model"):
+        fsm = pipeline(logic, config.target, config.firmware.routing_margin)
+        cycles = design.rtl[Hdl.VERILOG].latency_cycles
+        found = [estimate(logic.program, fsm, layer_lut=logic.layer_cost, extra_ff=cycles)]
+    if design.config.verify.synthesis:
+        with clock.stage("synth", "open synthesis: yosys") as stage:
+            found.append(synthesize(design.rtl[Hdl.VERILOG], work=work))
+            stage.note = f"{found[-1].total.lut:,.0f} LUT"
+    return tuple(found)
+
+
+def _c_simulation(
+    design: Design, work: Path, clock: Stopwatch
+) -> tuple[Run, Comparison, Divergence | None]:
+    """Build and run the HLS project, compare it with the network's graph, explain."""
+    vectors, network = design.vectors, design.network
+    with clock.stage("csim_build", f"C simulation: build ({design.hls.backend}, g++)"):
+        simulation = csim.build(design.hls, network, work)
+    with clock.stage("csim", "C simulation: run") as stage:
+        run = simulation.run(vectors.codes, stage.moved)
+        stage.note = f"{len(run.codes):,} events"
+    reference = Run("graph", evaluate(network, vectors.codes), 0.0)
+    comparison = compare(run, reference)
+    divergence = None
+    if not comparison.exact:
+        rows = _differing(run.codes, reference.codes)
+        codes = vectors.codes[rows]
+        divergence = first_divergence(
+            comparison.name,
+            network,
+            simulation.trace(codes),
+            trace_edges(network, codes),
+            rows,
+            vectors.segment_of(int(rows[0])),
+        )
+    return run, comparison, divergence
+
+
+def _differing(left: Codes, right: Codes) -> Codes:
+    """Row numbers of the first events that differ, at least one."""
+    rows = np.flatnonzero((left != right).any(axis=1))[:EXPLAINED]
+    return rows if len(rows) else np.zeros(1, dtype=np.int64)
+
+
+def _explain_source(
+    frontend: Frontend, graph: FixedGraph, vectors: Vectors, graph_run: Run, source: Run
+) -> Divergence | None:
+    rows = _differing(graph_run.codes, source.codes)
+    codes = vectors.codes[rows]
+    layers = frontend.trace(decode_inputs(graph, codes).astype(np.float32))
+    shown = {
+        node.name: _on_grid(layers[node.source].reshape(len(rows), *node.shape), node.type)
+        for node in graph.nodes
+        if node.source in layers
+    }
+    edges = trace_edges(graph, codes)
+    segment = vectors.segment_of(int(rows[0]))
+    return first_divergence("source~graph", graph, shown, edges, rows, segment)
+
+
+def _output_divergence(
+    graph: FixedGraph, comparisons: Mapping[str, Comparison], vectors: Vectors
+) -> Divergence | None:
+    """Where a witness that shows only its outputs parts from the graph."""
+    for name, comparison in comparisons.items():
+        if comparison.exact or comparison.first is None or comparison.codes is None:
+            continue
+        event, flat = comparison.first
+        node, element = _output_element(graph, flat)
+        left, right = comparison.codes
+        cause = (
+            f"{name.split('~')[0]} shows only its outputs; {comparison.mismatches:,} of "
+            f"{comparison.events:,} events differ there"
+        )
+        segment = vectors.segment_of(event)
+        return Divergence(
+            name, node.name, element, event, left, right, str(node.type), cause, segment
+        )
+    return None
+
+
+def _output_element(graph: FixedGraph, flat: int) -> tuple[Node, int]:
+    for node in graph.output_nodes:
+        if flat < node.size:
+            return node, flat
+        flat -= node.size
+    raise AssertionError("an element beyond the outputs")
+
+
+def _physics(design: Design, source: SourceCheck, graph: Run) -> physics.PhysicsComparison | None:
+    """Float, quantized and firmware on the labelled events; None without labels."""
+    vectors = design.vectors
+    rows = vectors.rows(EVENTS)
+    if vectors.labels is None:
+        return None
+    network = anchor(design.network)
+    firmware = network.type.decode(source.graph_run.codes[rows])
+    if design.config.firmware.output is OutputKind.SOFTMAX:
+        kind = design.firmware.output_nodes[0].type
+        firmware = np.log(np.maximum(kind.decode(graph.codes[rows]), kind.step / 2))
+    return physics.compare(
+        design.float_scores,
+        source.logits[rows],
+        firmware,
+        vectors.labels,
+        design.class_names,
+        seed=vectors.seed,
+    )
+
+
+def _ranges(graph: FixedGraph, vectors: Vectors) -> dict[str, ObservedRange]:
+    """Codes seen on every edge: over the events, or over all vectors where there are none."""
+    rows = vectors.rows(EVENTS)
+    codes = vectors.codes[rows] if rows.stop > rows.start else vectors.codes
+    ranges: dict[str, ObservedRange] = {}
+    for start in range(0, len(codes), CHUNK):
+        for name, edge in trace_edges(graph, codes[start : start + CHUNK]).items():
+            seen = ObservedRange.of(edge, graph.by_name[name].type)
+            ranges[name] = ranges[name].merge(seen) if name in ranges else seen
+    return ranges

