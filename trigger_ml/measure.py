@@ -27,7 +27,7 @@ from trigger_ml.check.budget import judge_equality, judge_resources, judge_timin
 from trigger_ml.check.divergence import Divergence, first_divergence
 from trigger_ml.check.equality import Comparison, compare
 from trigger_ml.config import Config, OutputKind
-from trigger_ml.errors import ToolMissingError
+from trigger_ml.errors import ToolError, ToolMissingError
 from trigger_ml.frontends.client import Frontend
 from trigger_ml.graph.interpreter import evaluate, trace_edges
 from trigger_ml.graph.model import FixedGraph, Node, Softmax
@@ -36,6 +36,7 @@ from trigger_ml.lower.rtl import Logic, element_types, pipeline
 from trigger_ml.progress import Stopwatch
 from trigger_ml.report.ranges import ObservedRange
 from trigger_ml.simulate import csim
+from trigger_ml.simulate.probe import probe_stages
 from trigger_ml.simulate.rtl import cosimulate, simulator
 from trigger_ml.simulate.vectors import CORNERS, EVENTS, decode_inputs
 from trigger_ml.synth.cost_model import estimate
@@ -133,8 +134,8 @@ def anchor(network: FixedGraph) -> Node:
 def measure(design: Design, source: SourceCheck, scratch: Path, clock: Stopwatch) -> Measurements:
     """Run every other witness, count resources, judge. Works on two cores."""
     config, vectors = design.config, design.vectors
-    try:
-        with ThreadPoolExecutor(1) as side:
+    with ThreadPoolExecutor(1) as side:
+        try:
             hls = side.submit(_c_simulation, design, scratch / "csim", clock)
             counting = side.submit(_synthesis, design, scratch / "synth", clock)
             graph = _firmware_run(design, source)
@@ -143,15 +144,16 @@ def measure(design: Design, source: SourceCheck, scratch: Path, clock: Stopwatch
             cross = _cross_simulations(design, graph, scratch, clock)
             csim_run, csim_comparison, csim_divergence = hls.result()
             synthesis = counting.result()
-    except BaseException:
-        toolrun.stop_all()
-        raise
+        except BaseException:
+            side.shutdown(wait=False, cancel_futures=True)
+            toolrun.stop_all()
+            raise
     comparisons = {"graph~source": source.comparison, "csim~graph": csim_comparison}
     for run in (alkaid, cosim.run, *(item.run for item in cross)):
         comparisons[f"{run.witness}~graph"] = compare(run, graph)
     divergence = source.divergence or csim_divergence
     if divergence is None:
-        divergence = _output_divergence(design.firmware, comparisons, vectors)
+        divergence = _output_divergence(design, comparisons, scratch)
     with clock.stage("physics", "physics metrics and ranges"):
         found = _physics(design, source, graph)
         ranges = _ranges(design.firmware, vectors)
@@ -160,6 +162,7 @@ def measure(design: Design, source: SourceCheck, scratch: Path, clock: Stopwatch
         *judge_equality(comparisons),
         *judge_timing(cosim, config.target.clock_mhz, config.budget),
         *judge_resources(share(counted.total, design.device), counted.origin, config.budget),
+        *_softmax_decisions(design, source, graph),
     )
     runs = (source.run, graph, csim_run, alkaid)
     return Measurements(
@@ -303,24 +306,41 @@ def _explain_source(
 
 
 def _output_divergence(
-    graph: FixedGraph, comparisons: Mapping[str, Comparison], vectors: Vectors
+    design: Design, comparisons: Mapping[str, Comparison], scratch: Path
 ) -> Divergence | None:
     """Where a witness that shows only its outputs parts from the graph."""
+    graph, vectors = design.firmware, design.vectors
     for name, comparison in comparisons.items():
         if comparison.exact or comparison.first is None or comparison.codes is None:
             continue
         event, flat = comparison.first
         node, element = _output_element(graph, flat)
         left, right = comparison.codes
-        cause = (
-            f"{name.split('~')[0]} shows only its outputs; {comparison.mismatches:,} of "
-            f"{comparison.events:,} events differ there"
-        )
+        cause = f"{comparison.mismatches:,} of {comparison.events:,} events differ at the outputs"
+        if name == "rtl~graph" and design.config.verify.simulator != "ghdl":
+            cause = f"{_inside_rtl(design, vectors.codes[event], scratch)}; {cause}"
         segment = vectors.segment_of(event)
         return Divergence(
             name, node.name, element, event, left, right, str(node.type), cause, segment
         )
     return None
+
+
+def _inside_rtl(design: Design, event: Codes, scratch: Path) -> str:
+    """Which pipeline stage goes wrong first, in words."""
+    config = design.config
+    fsm = pipeline(design.logic, config.target, config.firmware.routing_margin)
+    inputs = element_types(design.firmware, inputs=True)
+    try:
+        found = probe_stages(design.rtl[Hdl.VERILOG], fsm, event, inputs, scratch / "probe")
+    except ToolError as error:
+        return f"the pipeline cannot be looked into ({error})"
+    if found is None:
+        return (
+            "every stage is right while its input is held, so the timing is wrong: a register "
+            "is missing or one too many"
+        )
+    return str(found)
 
 
 def _output_element(graph: FixedGraph, flat: int) -> tuple[Node, int]:
@@ -350,6 +370,21 @@ def _physics(design: Design, source: SourceCheck, graph: Run) -> physics.Physics
         design.class_names,
         seed=vectors.seed,
     )
+
+
+def _softmax_decisions(design: Design, source: SourceCheck, graph: Run) -> tuple[Verdict, ...]:
+    """How many decisions the firmware's softmax changes, against the source's float one.
+
+    A statement, not a limit: the tables are coarser than floating point by design.
+    """
+    if design.config.firmware.output is not OutputKind.SOFTMAX or source.tail is None:
+        return ()
+    events = design.vectors.rows(EVENTS)
+    rows = events if events.stop > events.start else slice(0, len(graph.codes))
+    flips = int((graph.codes[rows].argmax(axis=1) != source.tail[rows].argmax(axis=1)).sum())
+    count = len(graph.codes[rows])
+    text = f"{flips:,} of {count:,} decisions differ from the float softmax"
+    return (Verdict("softmax decisions", True, text),)
 
 
 def _ranges(graph: FixedGraph, vectors: Vectors) -> dict[str, ObservedRange]:

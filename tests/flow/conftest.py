@@ -1,5 +1,6 @@
 """The tiny model, compiled once for all tests of the whole flow."""
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,7 +38,9 @@ def quick(**changes: object) -> Config:
 
 def once(tmp_path_factory: pytest.TempPathFactory, name: str, config: Config) -> Path:
     """Compile the tiny model once in a test session, whichever process comes first."""
-    root = tmp_path_factory.getbasetemp().parent
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
     build = root / "builds" / name
     with FileLock(root / f"{name}.lock"):
         if not build.exists():

@@ -80,6 +80,8 @@ def test_one_bias_bit_in_the_rtl(logits_build: Path, copy_of: Copy, tmp_path: Pa
     assert found.divergence is not None
     assert found.divergence.witnesses == "rtl~graph"
     assert found.divergence.layer == "logits"
+    number = int(stage.stem.removeprefix("tiny_stage")) + 1
+    assert f"pipeline stage {number} of" in found.divergence.cause
 
 
 def test_one_register_stage_in_the_rtl(logits_build: Path, copy_of: Copy, tmp_path: Path) -> None:
@@ -91,3 +93,5 @@ def test_one_register_stage_in_the_rtl(logits_build: Path, copy_of: Copy, tmp_pa
     found = remeasure(build, tmp_path / "scratch")
     assert "bits:rtl~graph" in failed(found)
     assert found.comparisons["rtl~graph"].mismatches > 100
+    assert found.divergence is not None
+    assert "a register is missing or one too many" in found.divergence.cause

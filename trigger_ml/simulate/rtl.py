@@ -23,7 +23,7 @@ from trigger_ml.simulate.simulators import Simulator, cocotb_environment
 from trigger_ml.simulate.verilator import Verilator
 from trigger_ml.toolrun import run, run_all
 
-__all__ = ["SIMULATORS", "Simulator", "Stress", "cosimulate", "simulator"]
+__all__ = ["SIMULATORS", "Simulator", "Stress", "build_design", "cosimulate", "simulator"]
 
 SIMULATORS: Final[Mapping[str, Callable[[], Simulator]]] = {
     "ghdl": Ghdl,
@@ -98,7 +98,7 @@ def cosimulate(
     work = work.resolve()
     vector_file, result_file = work / "vectors.npz", work / "results.npz"
     write_vectors(vector_file, vectors, expected, input_types, output_types, project.latency_cycles)
-    build_seconds = _build(project, simulator, version, work)
+    build_seconds = build_design(project, simulator, version, work)
     result_file.unlink(missing_ok=True)
     environment |= {
         "COCOTB_RESULTS_FILE": str(work / "results.xml"),
@@ -129,8 +129,11 @@ def cosimulate(
     )
 
 
-def _build(project: RtlProject, simulator: Simulator, version: str, work: Path) -> float:
-    """Build a design, or find it built; seconds of wall time, 0 when there was nothing to do."""
+def build_design(project: RtlProject, simulator: Simulator, version: str, work: Path) -> float:
+    """Build a design, or find it built; seconds of wall time, 0 when there was nothing to do.
+
+    work: an existing, absolute folder. Raises ToolFailedError when the simulator refuses it.
+    """
     stamp = work / "built.txt"
     digest = _digest(project, simulator.name, version)
     if stamp.is_file() and stamp.read_text(encoding="ascii") == digest:
