@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.flow.conftest import QUICK
+from tests.processes import heed_interrupts
 
 TINY = Path(__file__).parent / "data" / "tiny_qkeras.h5"
 
@@ -26,6 +27,7 @@ def start(*arguments: object, cwd: Path, path: str | None = None) -> subprocess.
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=heed_interrupts,
     )
 
 

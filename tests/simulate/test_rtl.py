@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.processes import heed_interrupts
 from tests.simulate import tiny
 from trigger_ml.artifacts import CosimRun, Hdl, RtlProject
 from trigger_ml.errors import ConfigError, DataError, ToolMissingError
@@ -212,6 +213,7 @@ run_tiny(project, tiny.events(1_000_000), work, simulator("icarus"))
         cwd=Path(__file__).parents[2],
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,
     )
     progress = tmp_path / "work" / "progress.txt"
     try:
