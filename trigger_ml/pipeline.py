@@ -245,7 +245,12 @@ def _report(
             device=_device(design.device),
             ranges=found.ranges,
             physics=found.physics.to_json() if found.physics else None,
-            timing_s={**clock.seconds, "total": clock.total},
+            timing_s={
+                **clock.seconds,
+                "rtl_build": found.cosim.build_seconds,
+                "rtl_sim": found.cosim.run.seconds,
+                "total": clock.total,
+            },
             versions={"trigger_ml": __version__, **{name: version(name) for name in PACKAGES}},
             commands=(request.command,) if request.command else (),
             files=file_digests(stage, records.PROJECT_FOLDERS),

@@ -30,6 +30,9 @@ Progress = Callable[[int, int], None]
 _SEEDS = 900_000_000
 """PYTHIA takes seeds from 1 to this."""
 
+CHUNK_JETS = 2000
+"""Jets of a chunk: about a minute's work."""
+
 _RECIPE = "1"
 """Raise this with every change of the code that changes a jet: old chunks are then refused."""
 
@@ -42,7 +45,7 @@ def generate(
     workers: int,
     progress: Progress | None = None,
     settings: Settings | None = None,
-    chunk_jets: int = 2000,
+    chunk_jets: int | None = None,
 ) -> DataCard:
     """Simulate ``jets_per_class`` jets of each of the five classes into one HDF5 file.
 
@@ -52,13 +55,16 @@ def generate(
     seed: 0 or more. Equal seed, settings and versions give equal jets, whatever ``workers`` is.
     workers: processes, each about 300 MB.
     progress: called with (jets done, jets in all) at the start and after every chunk.
-    chunk_jets: jets of one class made in one go; at most this many are lost by a kill.
+    chunk_jets: jets of one class made in one go; at most this many are lost by a kill. None:
+        as in the run that is resumed, else 2000, or fewer where fewer are asked for.
 
     Raises ConfigError for impossible arguments, DataError when the folder or file at ``output``
     was made with other settings, BuildError when it cannot be written or is in use by another
     run, ToolMissingError without PYTHIA or FastJet, ToolFailedError when PYTHIA refuses.
     KeyboardInterrupt passes through; the chunks finished by then are kept.
     """
+    if chunk_jets is None:
+        chunk_jets = _chunk_size(output, jets_per_class)
     _check(jets_per_class, seed, workers, chunk_jets)
     settings = settings or Settings()
     plan = chunks.Plan(seed, chunk_jets, asdict(settings), _versions())
@@ -74,6 +80,14 @@ def generate(
         wanted = [(kind, number) for number in numbers for kind in CLASSES]
         _run(folder, plan, settings, wanted, workers, progress)
         return merge(output, per_class=jets_per_class)
+
+
+def _chunk_size(output: Path, jets_per_class: int) -> int:
+    """Jets of a chunk where the caller leaves it open."""
+    folder = chunks.chunk_folder(output)
+    if (folder / "plan.json").exists():
+        return chunks.read_plan(folder).chunk_jets
+    return max(min(jets_per_class, CHUNK_JETS), 1)
 
 
 def _check(jets_per_class: int, seed: int, workers: int, chunk_jets: int) -> None:
