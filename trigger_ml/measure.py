@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trigger_ml import toolrun
 from trigger_ml.artifacts import (
     CosimRun,
     Hdl,
-    HlsProject,
-    RtlProject,
     Run,
     Synthesis,
     Vectors,
@@ -24,82 +20,29 @@ from trigger_ml.artifacts import (
 )
 from trigger_ml.check import physics
 from trigger_ml.check.budget import judge_equality, judge_resources, judge_timing
-from trigger_ml.check.divergence import Divergence, first_divergence
+from trigger_ml.check.divergence import Divergence
 from trigger_ml.check.equality import Comparison, compare
-from trigger_ml.config import Config, OutputKind
-from trigger_ml.errors import ToolError, ToolMissingError
+from trigger_ml.config import OutputKind
+from trigger_ml.design import Design, Measurements, SourceCheck
+from trigger_ml.errors import ToolMissingError
+from trigger_ml.explain import explain_csim, explain_outputs, explain_source, on_grid
 from trigger_ml.frontends.client import Frontend
 from trigger_ml.graph.interpreter import evaluate, trace_edges
 from trigger_ml.graph.model import FixedGraph, Node, Softmax
-from trigger_ml.graph.types import Codes, FixedType
-from trigger_ml.lower.rtl import Logic, element_types, pipeline
+from trigger_ml.lower.rtl import element_types, pipeline
 from trigger_ml.progress import Stopwatch
 from trigger_ml.report.ranges import ObservedRange
 from trigger_ml.simulate import csim
-from trigger_ml.simulate.probe import probe_stages
 from trigger_ml.simulate.rtl import cosimulate, simulator
 from trigger_ml.simulate.vectors import CORNERS, EVENTS, decode_inputs
 from trigger_ml.synth.cost_model import estimate
-from trigger_ml.synth.devices import Device, share
+from trigger_ml.synth.devices import share
 from trigger_ml.synth.yosys import synthesize
 
-__all__ = ["Design", "Measurements", "SourceCheck", "check_source", "measure"]
+__all__ = ["anchor", "check_source", "measure"]
 
 CROSS_SIMULATORS: Final = ("icarus", "ghdl")
-EXPLAINED: Final = 64
-"""Events that are traced layer by layer to find where two witnesses part."""
 CHUNK: Final = 8192
-OFF_GRID: Final = np.iinfo(np.int64).min
-"""Stands for a value that is no code; equal to no code of a type of up to 62 bits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Design:
-    """What is measured. network: what hls4ml's project computes; firmware: what the RTL does,
-    the network and the decision after it."""
-
-    config: Config
-    device: Device
-    network: FixedGraph
-    firmware: FixedGraph
-    hls: HlsProject
-    logic: Logic
-    rtl: Mapping[Hdl, RtlProject]
-    vectors: Vectors
-    float_scores: NDArray[np.float64] | None
-    class_names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SourceCheck:
-    """The source model against the graph.
-
-    run: the source's outputs as codes of the node they belong to. logits: the same as values.
-    tail: its float softmax or sigmoid. graph_run: the graph's codes on that node.
-    """
-
-    run: Run
-    logits: NDArray[np.float64]
-    tail: NDArray[np.float64] | None
-    graph_run: Run
-    comparison: Comparison
-    divergence: Divergence | None
-
-
-@dataclass(frozen=True, slots=True)
-class Measurements:
-    """Everything found. graph: the firmware graph's outputs, the reference of all others."""
-
-    graph: Run
-    runs: tuple[Run, ...]
-    comparisons: Mapping[str, Comparison]
-    divergence: Divergence | None
-    cosim: CosimRun
-    cross: tuple[CosimRun, ...]
-    synthesis: tuple[Synthesis, ...]
-    ranges: Mapping[str, ObservedRange]
-    physics: physics.PhysicsComparison | None
-    verdicts: tuple[Verdict, ...]
 
 
 def check_source(
@@ -115,13 +58,13 @@ def check_source(
     with clock.stage("graph", "fixed-point graph in NumPy integers") as stage:
         graph_codes = evaluate(graph, vectors.codes, stage.moved)
         stage.note = f"{len(values):,} events"
-    codes = _on_grid(outputs.logits.reshape(len(values), -1), node.type)
+    codes = on_grid(outputs.logits.reshape(len(values), -1), node.type)
     run = Run("source", codes, clock.seconds["source"])
     graph_run = Run("graph", graph_codes, clock.seconds["graph"])
     comparison = compare(graph_run, run)
     divergence = None
     if not comparison.exact:
-        divergence = _explain_source(frontend, graph, vectors, graph_run, run)
+        divergence = explain_source(frontend, graph, vectors, graph_run, run)
     return SourceCheck(run, outputs.logits, outputs.tail, graph_run, comparison, divergence)
 
 
@@ -153,7 +96,7 @@ def measure(design: Design, source: SourceCheck, scratch: Path, clock: Stopwatch
         comparisons[f"{run.witness}~graph"] = compare(run, graph)
     divergence = source.divergence or csim_divergence
     if divergence is None:
-        divergence = _output_divergence(design, comparisons, scratch)
+        divergence = explain_outputs(design, comparisons, scratch)
     with clock.stage("physics", "physics metrics and ranges"):
         found = _physics(design, source, graph)
         ranges = _ranges(design.firmware, vectors)
@@ -168,13 +111,6 @@ def measure(design: Design, source: SourceCheck, scratch: Path, clock: Stopwatch
     return Measurements(
         graph, runs, comparisons, divergence, cosim, cross, synthesis, ranges, found, verdicts
     )
-
-
-def _on_grid(values: NDArray[np.float64], kind: FixedType) -> Codes:
-    """Values to codes; a value between two codes becomes one that equals nothing."""
-    scaled = np.ldexp(values, kind.fraction)
-    codes = np.rint(scaled).astype(np.int64)
-    return np.where(codes == scaled, codes, OFF_GRID)
 
 
 def _firmware_run(design: Design, source: SourceCheck) -> Run:
@@ -270,85 +206,8 @@ def _c_simulation(
     comparison = compare(run, reference)
     divergence = None
     if not comparison.exact:
-        rows = _differing(run.codes, reference.codes)
-        codes = vectors.codes[rows]
-        divergence = first_divergence(
-            comparison.name,
-            network,
-            simulation.trace(codes),
-            trace_edges(network, codes),
-            rows,
-            vectors.segment_of(int(rows[0])),
-        )
+        divergence = explain_csim(simulation, network, vectors, run, reference)
     return run, comparison, divergence
-
-
-def _differing(left: Codes, right: Codes) -> Codes:
-    """Row numbers of the first events that differ, at least one."""
-    rows = np.flatnonzero((left != right).any(axis=1))[:EXPLAINED]
-    return rows if len(rows) else np.zeros(1, dtype=np.int64)
-
-
-def _explain_source(
-    frontend: Frontend, graph: FixedGraph, vectors: Vectors, graph_run: Run, source: Run
-) -> Divergence | None:
-    rows = _differing(graph_run.codes, source.codes)
-    codes = vectors.codes[rows]
-    layers = frontend.trace(decode_inputs(graph, codes).astype(np.float32))
-    shown = {
-        node.name: _on_grid(layers[node.source].reshape(len(rows), *node.shape), node.type)
-        for node in graph.nodes
-        if node.source in layers
-    }
-    edges = trace_edges(graph, codes)
-    segment = vectors.segment_of(int(rows[0]))
-    return first_divergence("source~graph", graph, shown, edges, rows, segment)
-
-
-def _output_divergence(
-    design: Design, comparisons: Mapping[str, Comparison], scratch: Path
-) -> Divergence | None:
-    """Where a witness that shows only its outputs parts from the graph."""
-    graph, vectors = design.firmware, design.vectors
-    for name, comparison in comparisons.items():
-        if comparison.exact or comparison.first is None or comparison.codes is None:
-            continue
-        event, flat = comparison.first
-        node, element = _output_element(graph, flat)
-        left, right = comparison.codes
-        cause = f"{comparison.mismatches:,} of {comparison.events:,} events differ at the outputs"
-        if name == "rtl~graph" and design.config.verify.simulator != "ghdl":
-            cause = f"{_inside_rtl(design, vectors.codes[event], scratch)}; {cause}"
-        segment = vectors.segment_of(event)
-        return Divergence(
-            name, node.name, element, event, left, right, str(node.type), cause, segment
-        )
-    return None
-
-
-def _inside_rtl(design: Design, event: Codes, scratch: Path) -> str:
-    """Which pipeline stage goes wrong first, in words."""
-    config = design.config
-    fsm = pipeline(design.logic, config.target, config.firmware.routing_margin)
-    inputs = element_types(design.firmware, inputs=True)
-    try:
-        found = probe_stages(design.rtl[Hdl.VERILOG], fsm, event, inputs, scratch / "probe")
-    except ToolError as error:
-        return f"the pipeline cannot be looked into ({error})"
-    if found is None:
-        return (
-            "every stage is right while its input is held, so the timing is wrong: a register "
-            "is missing or one too many"
-        )
-    return str(found)
-
-
-def _output_element(graph: FixedGraph, flat: int) -> tuple[Node, int]:
-    for node in graph.output_nodes:
-        if flat < node.size:
-            return node, flat
-        flat -= node.size
-    raise AssertionError("an element beyond the outputs")
 
 
 def _physics(design: Design, source: SourceCheck, graph: Run) -> physics.PhysicsComparison | None:

@@ -18,12 +18,13 @@ from trigger_ml import __version__, records
 from trigger_ml.artifacts import Hdl, RtlProject, SourceModel, Vectors, Verdict
 from trigger_ml.check.lock import codes_digest, compare_locks, file_digests, read_lock
 from trigger_ml.config import Config
+from trigger_ml.design import Design, Measurements
 from trigger_ml.errors import ToolMissingError
 from trigger_ml.events import Events, read_events
 from trigger_ml.frontends.client import firmware_graph, open_model, top_name
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.lower.rtl import Logic, trace_graph, write_rtl
-from trigger_ml.measure import Design, Measurements, check_source, measure
+from trigger_ml.measure import check_source, measure
 from trigger_ml.progress import Listener, Quiet, Stopwatch
 from trigger_ml.report.build import ReportInputs, build_report
 from trigger_ml.report.markdown import markdown

@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 from trigger_ml.artifacts import Hdl, HlsProject, RtlProject, Segment, Vectors
 from trigger_ml.check.lock import LOCK_FILE, Lock, codes_digest, file_digests, resource_counts
 from trigger_ml.config import Config
+from trigger_ml.design import Design, Measurements
 from trigger_ml.errors import BuildError
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.graph.types import Codes
 from trigger_ml.lower.rtl import element_types
-from trigger_ml.measure import Design, Measurements
 from trigger_ml.simulate.bench import Bench, read_bench, write_bench
 from trigger_ml.simulate.vectors import CORNERS
 

@@ -12,9 +12,10 @@ from filelock import FileLock
 from trigger_ml.artifacts import Run
 from trigger_ml.check.equality import compare
 from trigger_ml.config import Config, load_config
+from trigger_ml.design import Design, Measurements, SourceCheck
 from trigger_ml.graph.interpreter import evaluate
 from trigger_ml.lower.rtl import trace_graph
-from trigger_ml.measure import Design, Measurements, SourceCheck, anchor, measure
+from trigger_ml.measure import anchor, measure
 from trigger_ml.pipeline import Request, compile_model
 from trigger_ml.progress import Quiet, Stopwatch
 from trigger_ml.records import load_build

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.flow.conftest import remeasure
-from trigger_ml.measure import Measurements
+from trigger_ml.design import Measurements
 
 Copy = Callable[[Path], Path]
 
