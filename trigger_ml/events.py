@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from trigger_ml.errors import Blocker, DataError
 
-__all__ = ["Events", "read_events"]
+__all__ = ["Events", "read_events", "require_readable"]
 
 INPUT_KEYS: Final = ("x", "X", "inputs", "features", "x_test", "X_test")
 LABEL_KEYS: Final = ("y", "Y", "labels", "y_test", "Y_test")
@@ -69,12 +69,20 @@ def read_events(path: Path, size: int, outputs: int, limit: int) -> Events:
     return Events(values, numbers[:limit].astype(np.int64), reference, names)
 
 
-def _read(path: Path) -> Mapping[str, NDArray[Any]]:
+def require_readable(path: Path) -> None:
+    """Raise DataError when there is no such file, or none of a known format."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         raise DataError(
             Blocker(str(path), f"{suffix or 'no suffix'} is not known", ", ".join(FORMATS))
         )
+    if not path.is_file():
+        raise DataError(Blocker(str(path), "does not exist"))
+
+
+def _read(path: Path) -> Mapping[str, NDArray[Any]]:
+    require_readable(path)
+    suffix = path.suffix.lower()
     try:
         if suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:
@@ -86,8 +94,6 @@ def _read(path: Path) -> Mapping[str, NDArray[Any]]:
         with h5py.File(path, "r") as file:
             names = [*INPUT_KEYS, *LABEL_KEYS, SCORE_KEY]
             return {name: file[name][()] for name in names if name in file}
-    except FileNotFoundError as error:
-        raise DataError(Blocker(str(path), "does not exist")) from error
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(Blocker(str(path), f"cannot be read: {reason}")) from error

@@ -20,7 +20,7 @@ from trigger_ml.check.lock import codes_digest, compare_locks, file_digests, rea
 from trigger_ml.config import Config
 from trigger_ml.design import Design, Measurements
 from trigger_ml.errors import ToolMissingError
-from trigger_ml.events import Events, read_events
+from trigger_ml.events import Events, read_events, require_readable
 from trigger_ml.frontends.client import firmware_graph, open_model, top_name
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.lower.rtl import Logic, trace_graph, write_rtl
@@ -83,6 +83,8 @@ def compile_model(request: Request, listener: Listener | None = None) -> Compile
     config = request.config
     device = find_device(config.target.part)
     require_programs(config)
+    if request.data is not None:
+        require_readable(request.data)
     top = top_name(request.output or request.model)
     clock = Stopwatch(listener or Quiet())
     with open_workspace(request.output or Path("build") / top) as workspace:
