@@ -35,7 +35,7 @@ from trigger_ml.lower.rtl import element_types
 from trigger_ml.simulate.bench import Bench, read_bench, write_bench
 from trigger_ml.simulate.vectors import CORNERS
 
-__all__ = ["PROJECT_FOLDERS", "Stored", "load_build", "make_lock", "save_design"]
+__all__ = ["PROJECT_FOLDERS", "Stored", "load_build", "make_lock", "save_design", "write_lock"]
 
 PROJECT_FOLDERS: Final = ("hls", "rtl")
 VECTORS_FILE: Final = "vectors.npz"
@@ -66,7 +66,7 @@ def save_design(stage: Path, model: Path, design: Design, expected: Codes) -> No
     for name, graph in (("network", design.network), ("firmware", design.firmware)):
         text = json.dumps(graph.to_json(), separators=(",", ":")) + "\n"
         (stage / f"{name}.json").write_text(text, encoding="utf-8")
-    save_vectors(stage / VECTORS_FILE, design, expected)
+    _save_vectors(stage / VECTORS_FILE, design, expected)
     count = design.vectors.rows(CORNERS).stop + design.config.verify.cosim_events
     for project in design.rtl.values():
         write_bench(
@@ -80,7 +80,7 @@ def save_design(stage: Path, model: Path, design: Design, expected: Codes) -> No
         )
 
 
-def save_vectors(path: Path, design: Design, expected: Codes) -> None:
+def _save_vectors(path: Path, design: Design, expected: Codes) -> None:
     """Vectors, and the firmware graph's outputs for them."""
     vectors = design.vectors
     arrays: dict[str, NDArray[Any]] = {

@@ -15,7 +15,15 @@ from trigger_ml.artifacts import Synthesis, Verdict
 from trigger_ml.errors import BuildError
 from trigger_ml.graph.types import Codes
 
-__all__ = ["LOCK_FILE", "Lock", "codes_digest", "compare_locks", "file_digests", "read_lock"]
+__all__ = [
+    "LOCK_FILE",
+    "Lock",
+    "codes_digest",
+    "compare_locks",
+    "file_digests",
+    "read_lock",
+    "resource_counts",
+]
 
 LOCK_FILE: Final = "trigger-ml.lock.json"
 SCHEMA: Final = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import ceil, log2
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ from trigger_ml.graph.tail import with_argmax, with_threshold
 from trigger_ml.graph.types import FixedType
 from trigger_ml.toolrun import Command, Worker
 
-__all__ = ["Frontend", "SourceOutputs", "open_model", "top_name"]
+__all__ = ["Frontend", "SourceOutputs", "firmware_graph", "open_model", "top_name"]
 
 CPP_WORDS: Final = {"main", "input", "output", "model", "class", "int", "float", "double", "auto"}
 SOFTMAX_REACH_BITS: Final = 4
@@ -29,12 +30,16 @@ SOFTMAX_REACH_BITS: Final = 4
 SOFTMAX_TABLE: Final = "ufixed<18,1,RND,SAT>"
 
 
+@dataclass(frozen=True, slots=True)
 class SourceOutputs:
-    """What the source model said: its last linear layer, and the float tail if it has one."""
+    """What the source model said.
 
-    def __init__(self, logits: NDArray[np.float64], tail: NDArray[np.float64] | None) -> None:
-        self.logits = logits
-        self.tail = tail
+    logits: its last linear layer, shape (events, outputs). tail: its float softmax or sigmoid,
+    or None where it has none.
+    """
+
+    logits: NDArray[np.float64]
+    tail: NDArray[np.float64] | None
 
 
 def top_name(path: Path) -> str:
