@@ -141,8 +141,18 @@ def test_an_unmet_budget_is_exit_code_3(tmp_path: Path) -> None:
     assert (place / "b.failed" / "report.html").exists()
 
 
-@pytest.mark.parametrize("stage", ["read the model", "hls4ml project", "C simulation: build"])
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("stage", "how"),
+    [
+        ("read the model", signal.SIGINT),
+        ("hls4ml project", signal.SIGINT),
+        ("source model", signal.SIGINT),
+        ("RTL by alkaid", signal.SIGINT),
+        ("C simulation: build", signal.SIGINT),
+        ("cocotb on icarus", signal.SIGINT),
+        ("C simulation: build", signal.SIGTERM),
+    ],
+)
 def test_interrupted_in_any_stage(tmp_path: Path, stage: str, how: signal.Signals) -> None:
     config = write_quick(tmp_path / "quick.yaml")
     process = start("compile", TINY, "--config", config, "-o", "out/b", cwd=tmp_path)
