@@ -37,6 +37,8 @@ __all__ = [
 
 LAST_LINES: Final = 15
 KILL_AFTER_S: Final = 5.0
+GROUP_GONE_S: Final = 2.0
+"""What a process started may outlive it by this much before nobody waits any more."""
 
 HOW_TO_GET: Final[Mapping[str, str]] = {
     "g++": "install the Debian package g++",
@@ -237,15 +239,20 @@ def _process(command: Command, **streams: Any) -> Iterator[subprocess.Popen[byte
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process group: politely, then not."""
+    """End a process group: politely, then not; and wait until all of it is gone."""
     for how in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, how)
         try:
             process.wait(KILL_AFTER_S)
-            return
+            break
         except subprocess.TimeoutExpired:
             continue
+    deadline = time.monotonic() + GROUP_GONE_S
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
 
 
 def _failure(command: Command, status: int | None, output: str, log: Path | None) -> str:
