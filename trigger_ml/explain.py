@@ -18,10 +18,9 @@ from trigger_ml.frontends.client import Frontend
 from trigger_ml.graph.interpreter import trace_edges
 from trigger_ml.graph.model import FixedGraph, Node
 from trigger_ml.graph.types import Codes, FixedType
-from trigger_ml.lower.rtl import element_types, pipeline
+from trigger_ml.lower.rtl import pipeline
 from trigger_ml.simulate.csim import CSimulation
 from trigger_ml.simulate.probe import probe_stages
-from trigger_ml.simulate.vectors import decode_inputs
 
 __all__ = ["explain_csim", "explain_outputs", "explain_source", "on_grid"]
 
@@ -55,7 +54,7 @@ def explain_source(
     """First layer where the source model leaves the graph."""
     rows = _differing(graph_run.codes, source.codes)
     codes = vectors.codes[rows]
-    layers = frontend.trace(decode_inputs(graph, codes).astype(np.float32))
+    layers = frontend.trace(graph.decode_inputs(codes).astype(np.float32))
     shown = {
         node.name: on_grid(layers[node.source].reshape(len(rows), *node.shape), node.type)
         for node in graph.nodes
@@ -91,7 +90,7 @@ def _inside_rtl(design: Design, event: Codes, scratch: Path) -> str:
     """Which pipeline stage goes wrong first, in words."""
     config = design.config
     fsm = pipeline(design.logic, config.target, config.firmware.routing_margin)
-    inputs = element_types(design.firmware, inputs=True)
+    inputs = design.firmware.input_types
     try:
         found = probe_stages(design.rtl[Hdl.VERILOG], fsm, event, inputs, scratch / "probe")
     except ToolError as error:

@@ -29,12 +29,12 @@ from trigger_ml.explain import explain_csim, explain_outputs, explain_source, on
 from trigger_ml.frontends.client import Frontend
 from trigger_ml.graph.interpreter import evaluate, trace_edges
 from trigger_ml.graph.model import FixedGraph, Node, Softmax
-from trigger_ml.lower.rtl import element_types, pipeline
+from trigger_ml.lower.rtl import pipeline
 from trigger_ml.progress import Stopwatch
 from trigger_ml.report.ranges import ObservedRange
 from trigger_ml.simulate import csim
 from trigger_ml.simulate.rtl import cosimulate, simulator
-from trigger_ml.simulate.vectors import CORNERS, EVENTS, decode_inputs
+from trigger_ml.simulate.vectors import CORNERS, EVENTS
 from trigger_ml.synth.cost_model import estimate
 from trigger_ml.synth.devices import share
 from trigger_ml.synth.yosys import synthesize
@@ -49,7 +49,7 @@ def check_source(
     frontend: Frontend, network: FixedGraph, vectors: Vectors, clock: Stopwatch
 ) -> SourceCheck:
     """Evaluate the source model on all vectors and compare it with the graph."""
-    values = decode_inputs(network, vectors.codes).astype(np.float32)
+    values = network.decode_inputs(vectors.codes).astype(np.float32)
     with clock.stage("source", "source model in its own framework") as stage:
         outputs = frontend.evaluate(values)
         stage.note = f"{len(values):,} events"
@@ -79,9 +79,9 @@ def measure(design: Design, source: SourceCheck, scratch: Path, clock: Stopwatch
     config, vectors = design.config, design.vectors
     with ThreadPoolExecutor(1) as side:
         try:
-            hls = side.submit(_c_simulation, design, scratch / "csim", clock)
+            hls = side.submit(_c_simulation, design, source, scratch / "csim", clock)
             counting = side.submit(_synthesis, design, scratch / "synth", clock)
-            graph = _firmware_run(design, source)
+            graph = _graph_run(design.firmware, design, source)
             alkaid = _alkaid_run(design, clock)
             cosim = _main_simulation(design, graph, scratch, clock)
             cross = _cross_simulations(design, graph, scratch, clock)
@@ -113,11 +113,11 @@ def measure(design: Design, source: SourceCheck, scratch: Path, clock: Stopwatch
     )
 
 
-def _firmware_run(design: Design, source: SourceCheck) -> Run:
-    """The firmware graph on all vectors; the source check's run where it is the same graph."""
-    if design.firmware.outputs == (anchor(design.network).name,):
+def _graph_run(graph: FixedGraph, design: Design, source: SourceCheck) -> Run:
+    """A graph on all vectors; the source check's run where it has the same outputs."""
+    if graph.outputs == (anchor(design.network).name,):
         return source.graph_run
-    codes = evaluate(design.firmware, design.vectors.codes)
+    codes = evaluate(graph, design.vectors.codes)
     return Run("graph", codes, source.graph_run.seconds)
 
 
@@ -165,8 +165,8 @@ def _cosimulation(
             design.rtl[hdl],
             vectors,
             expected=graph.codes[:count],
-            input_types=element_types(design.firmware, inputs=True),
-            output_types=element_types(design.firmware, inputs=False),
+            input_types=design.firmware.input_types,
+            output_types=design.firmware.output_types,
             simulator=chosen,
             work=scratch / f"cosim_{name}",
             progress=stage.moved,
@@ -193,7 +193,7 @@ def _synthesis(design: Design, work: Path, clock: Stopwatch) -> tuple[Synthesis,
 
 
 def _c_simulation(
-    design: Design, work: Path, clock: Stopwatch
+    design: Design, source: SourceCheck, work: Path, clock: Stopwatch
 ) -> tuple[Run, Comparison, Divergence | None]:
     """Build and run the HLS project, compare it with the network's graph, explain."""
     vectors, network = design.vectors, design.network
@@ -202,7 +202,7 @@ def _c_simulation(
     with clock.stage("csim", "C simulation: run") as stage:
         run = simulation.run(vectors.codes, stage.moved)
         stage.note = f"{len(run.codes):,} events"
-    reference = Run("graph", evaluate(network, vectors.codes), 0.0)
+    reference = _graph_run(network, design, source)
     comparison = compare(run, reference)
     divergence = None
     if not comparison.exact:

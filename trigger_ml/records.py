@@ -31,7 +31,6 @@ from trigger_ml.design import Design, Measurements
 from trigger_ml.errors import BuildError
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.graph.types import Codes
-from trigger_ml.lower.rtl import element_types
 from trigger_ml.simulate.bench import Bench, read_bench, write_bench
 from trigger_ml.simulate.vectors import CORNERS
 
@@ -74,8 +73,8 @@ def save_design(stage: Path, model: Path, design: Design, expected: Codes) -> No
                 project,
                 design.vectors.codes[:count],
                 expected[:count],
-                element_types(design.firmware, inputs=True),
-                element_types(design.firmware, inputs=False),
+                design.firmware.input_types,
+                design.firmware.output_types,
             )
         )
 

@@ -198,6 +198,16 @@ class FixedGraph:
         """Elements of one event over all outputs."""
         return sum(node.size for node in self.output_nodes)
 
+    @property
+    def input_types(self) -> tuple[FixedType, ...]:
+        """Type of each element of a flat row of inputs."""
+        return tuple(node.type for node in self.input_nodes for _ in range(node.size))
+
+    @property
+    def output_types(self) -> tuple[FixedType, ...]:
+        """Type of each element of a flat row of outputs."""
+        return tuple(node.type for node in self.output_nodes for _ in range(node.size))
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the JSON form; the name of the graph does not enter."""
@@ -229,6 +239,12 @@ class FixedGraph:
     def split_outputs(self, codes: Codes) -> dict[str, Codes]:
         """Cut rows of flat codes, shape (events, output_size), into one array per output."""
         return _split(codes, self.output_nodes)
+
+    def decode_inputs(self, codes: Codes) -> NDArray[np.float64]:
+        """Rows of flat input codes, shape (events, input_size), as values."""
+        parts = self.split_inputs(codes).items()
+        columns = [self.by_name[name].type.decode(part) for name, part in parts]
+        return np.concatenate([column.reshape(len(codes), -1) for column in columns], axis=1)
 
     def __str__(self) -> str:
         lines = [f"graph {self.name} {self.digest[:12]}"]

@@ -142,10 +142,6 @@ def _bits(element: Any, signed: int, integer: int, fraction: int) -> Any:
     return FVariable.from_const(wrapped, HARDWARE)
 
 
-def _values(codes: Codes, kind: FixedType) -> Any:
-    return kind.decode(codes)
-
-
 def _quantize(node: Node, symbols: Symbols, _source: FixedType) -> Symbols:
     return _cast(symbols, node.type)
 
@@ -158,9 +154,9 @@ def _dense(node: Node, symbols: Symbols, source: FixedType) -> Symbols:
     operation = node.operation
     assert isinstance(operation, Dense)
     accumulator = operation.accumulator
-    weight = _values(operation.weight, operation.weight_type)
+    weight = operation.weight_type.decode(operation.weight)
     bias_codes = accumulator.cast(operation.bias, operation.bias_type.fraction)
-    bias = _values(bias_codes, accumulator)
+    bias = accumulator.decode(bias_codes)
     if source.fraction + operation.weight_type.fraction <= accumulator.fraction:
         total = symbols @ weight + bias
     else:
@@ -171,7 +167,7 @@ def _dense(node: Node, symbols: Symbols, source: FixedType) -> Symbols:
 
 def _look_up(symbols: Symbols, table: Codes, out: FixedType, source: FixedType) -> Symbols:
     """Element-wise table: one entry for each code of ``source``."""
-    entries = LookupTable(_values(table, out))
+    entries = LookupTable(out.decode(table))
     interval = (source.min_code * source.step, source.max_code * source.step, source.step)
     flat = [element.lookup(entries, original_qint=interval) for element in np.ravel(symbols)]
     return _array(flat, symbols).reshape(symbols.shape)

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from trigger_ml.artifacts import Hdl, RtlProject
 from trigger_ml.config import Target
 from trigger_ml.graph.model import Dense, FixedGraph, Input
-from trigger_ml.graph.types import Codes, FixedType
+from trigger_ml.graph.types import Codes
 from trigger_ml.lower.replay import replay
 from trigger_ml.lower.retime import cut
 from trigger_ml.lower.wrapper import Core, write_wrapper
 
-__all__ = ["DELAY_CONSTRAINT", "Logic", "element_types", "pipeline", "trace_graph", "write_rtl"]
+__all__ = ["DELAY_CONSTRAINT", "Logic", "pipeline", "trace_graph", "write_rtl"]
 
 PROBES: Final = 2000
 """Draws on which an optimization must change nothing."""
@@ -50,18 +50,8 @@ class Logic:
 
     def predict(self, codes: Codes) -> Codes:
         """alkaid's own interpreter on rows of input codes, shape (events, input_size)."""
-        graph = self.graph
-        values = np.concatenate(
-            [
-                graph.by_name[name].type.decode(part).reshape(len(codes), -1)
-                for name, part in graph.split_inputs(codes).items()
-            ],
-            axis=1,
-        )
-        raw = self.program.predict(values)
-        fractions = np.concatenate(
-            [np.full(node.size, node.type.fraction) for node in graph.output_nodes]
-        )
+        raw = self.program.predict(self.graph.decode_inputs(codes))
+        fractions = np.array([kind.fraction for kind in self.graph.output_types])
         return np.asarray(np.ldexp(raw, fractions), dtype=np.int64)
 
 
@@ -126,8 +116,8 @@ def write_rtl(
     sources = _collect(raw / "src", top, core_name, SUFFIX[hdl], directory)
     shutil.rmtree(raw)
     graph = logic.graph
-    inputs = element_types(graph, inputs=True)
-    outputs = element_types(graph, inputs=False)
+    inputs = graph.input_types
+    outputs = graph.output_types
     for name, text in write_wrapper(top, core, inputs, outputs, hdl).items():
         path = directory / name
         path.write_text(text, encoding="utf-8")
@@ -148,12 +138,6 @@ def write_rtl(
 def pipeline(logic: Logic, target: Target, routing_margin: float) -> Any:
     """alkaid's description of the pipeline that :func:`write_rtl` writes."""
     return cut(logic.program, 1e3 / target.clock_mhz / routing_margin)
-
-
-def element_types(graph: FixedGraph, *, inputs: bool) -> tuple[FixedType, ...]:
-    """Declared type of each element of a flat row of inputs, or of outputs."""
-    nodes = graph.input_nodes if inputs else graph.output_nodes
-    return tuple(node.type for node in nodes for _ in range(node.size))
 
 
 def _collect(source: Path, top: str, core: str, suffix: str, directory: Path) -> list[Path]:

@@ -84,13 +84,7 @@ class CSimulation:
 
     def _chunk(self, codes: Codes, tag: int, layers: tuple[Node, ...]) -> NDArray[np.float64]:
         network = self.network
-        values = np.concatenate(
-            [
-                network.by_name[name].type.decode(part).reshape(len(codes), -1)
-                for name, part in network.split_inputs(codes).items()
-            ],
-            axis=1,
-        )
+        values = network.decode_inputs(codes)
         source, sink = self.work / f"in_{tag}.bin", self.work / f"out_{tag}.bin"
         values.tofile(source)
         arguments = (

@@ -43,7 +43,7 @@ def make_vectors(
     many vectors there shall be at least; random draws fill up. random_events: draws in any
     case.
     """
-    types = element_types(graph)
+    types = graph.input_types
     parts = [(CORNERS + name, codes) for name, codes in _corners(graph, types)]
     if events is not None:
         parts.append((EVENTS, encode_inputs(graph, events)))
@@ -60,27 +60,12 @@ def make_vectors(
     return Vectors(codes, tuple(segments), seed, labels)
 
 
-def element_types(graph: FixedGraph) -> tuple[FixedType, ...]:
-    """Type of each element of a flat row of inputs."""
-    return tuple(node.type for node in graph.input_nodes for _ in range(node.size))
-
-
 def encode_inputs(graph: FixedGraph, values: NDArray[np.floating]) -> Codes:
     """Values, shape (events, input_size), to codes with the input types' own rounding."""
     columns: list[Codes] = []
     start = 0
     for node in graph.input_nodes:
         columns.append(node.type.encode(values[:, start : start + node.size]))
-        start += node.size
-    return np.concatenate(columns, axis=1)
-
-
-def decode_inputs(graph: FixedGraph, codes: Codes) -> NDArray[np.float64]:
-    """Codes, shape (events, input_size), to values."""
-    columns: list[NDArray[np.float64]] = []
-    start = 0
-    for node in graph.input_nodes:
-        columns.append(node.type.decode(codes[:, start : start + node.size]))
         start += node.size
     return np.concatenate(columns, axis=1)
 
