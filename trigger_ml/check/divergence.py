@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from trigger_ml.graph.model import Dense, FixedGraph, Input, Lookup, Node, Softmax
+from trigger_ml.graph.model import FixedGraph, Input, Lookup, Node, Softmax
+from trigger_ml.graph.operations import WEIGHTED
 from trigger_ml.graph.types import Codes, FixedType
 
 __all__ = ["Divergence", "explain", "first_divergence"]
@@ -97,7 +98,7 @@ def explain(node: Node, left: Codes, right: Codes) -> str:
     scale = _power_of_two(left, right)
     if scale:
         return f"scale: a factor of 2**{scale}, a binary point in another place; {share}"
-    if isinstance(node.operation, Dense):
+    if isinstance(node.operation, WEIGHTED):
         columns = sorted({int(k) for k in np.nonzero(different)[1]})
         width = left.shape[1]
         some = ", ".join(map(str, columns[:8]))

@@ -12,12 +12,15 @@ from trigger_ml.errors import BlockedError, Blocker, ModelError
 from trigger_ml.graph import tables
 from trigger_ml.graph.model import (
     Dense,
+    EinsumDense,
     FixedGraph,
+    GlobalAverage,
     Input,
     Lookup,
     Node,
     Operation,
     Quantize,
+    QuantizeEach,
     Relu,
     Softmax,
     frozen_codes,
@@ -112,6 +115,48 @@ def _dense(layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
     )
 
 
+def _einsum_dense(layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
+    weight, weight_type = _weights(layer, "weight")
+    bias, bias_type = _weights(layer, "bias")
+    blocks, free, contracted, outputs = (
+        int(layer.get_attr(key))
+        for key in ("n_inplace", "n_free_data", "n_contract", "n_free_kernel")
+    )
+    return (
+        EinsumDense(
+            str(layer.get_attr("equation")),
+            frozen_codes(weight.reshape(blocks, contracted, outputs)),
+            weight_type,
+            frozen_codes(bias.reshape(blocks, free, outputs)),
+            bias_type,
+            fixed_type(layer.get_attr("accum_t").precision, f"{layer.name} accumulator"),
+            tuple(int(axis) for axis in layer.get_attr("inp_tpose_idxs")),
+            tuple(int(size) for size in layer.get_attr("out_interpert_shape")),
+            tuple(int(axis) for axis in layer.get_attr("out_tpose_idxs")),
+        ),
+        out,
+    )
+
+
+def _quantize_each(layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
+    shape = tuple(int(size) for size in layer.get_output_variable().shape)
+    signed, width, integer = (
+        frozen_codes(np.broadcast_to(np.asarray(mask)[0], shape)) for mask in layer.mask_kbi
+    )
+    rounding, overflow = Rounding(layer.RND), Overflow(layer.SAT)
+    return QuantizeEach(signed, width, integer, rounding, overflow), out
+
+
+def _global_average(layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
+    operation = str(layer.get_attr("pool_op"))
+    if operation != "Average":
+        raise ModelError(
+            Blocker(layer.name, f"a global {operation.lower()} has no meaning here yet", "average")
+        )
+    accumulator = fixed_type(layer.get_attr("accum_t").precision, f"{layer.name} accumulator")
+    return GlobalAverage(accumulator), out
+
+
 def _weights(layer: Any, name: str) -> tuple[NDArray[np.int64], FixedType]:
     variable = layer.weights[name]
     kind = fixed_type(variable.type.precision, f"{layer.name} {name}")
@@ -185,6 +230,9 @@ def _softmax(layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
 _READERS: Final[Mapping[str, Callable[[Any, list[FixedType], FixedType], Read]]] = {
     "Input": _input,
     "Dense": _dense,
+    "EinsumDense": _einsum_dense,
+    "FixedPointQuantizer": _quantize_each,
+    "GlobalPooling1D": _global_average,
     "Activation": _activation,
     "Softmax": _softmax,
 }

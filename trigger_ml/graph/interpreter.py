@@ -14,12 +14,15 @@ import numpy as np
 from trigger_ml.graph.model import (
     ArgMax,
     Dense,
+    EinsumDense,
     FixedGraph,
+    GlobalAverage,
     Input,
     Lookup,
     Node,
     Operation,
     Quantize,
+    QuantizeEach,
     Relu,
     Softmax,
     Threshold,
@@ -72,20 +75,60 @@ def _relu(node: Node, codes: Codes, source: FixedType) -> Codes:
     return node.type.cast(np.maximum(codes, 0), source.fraction)
 
 
+def _quantize_each(node: Node, codes: Codes, source: FixedType) -> Codes:
+    operation = node.operation
+    assert isinstance(operation, QuantizeEach)
+    flat = codes.reshape(len(codes), -1)
+    out = np.zeros_like(flat)
+    for element in range(node.size):
+        own = operation.type_at(element)
+        if own is not None:
+            out[:, element] = node.type.cast(
+                own.cast(flat[:, element], source.fraction), own.fraction
+            )
+    return out.reshape(codes.shape)
+
+
 def _dense(node: Node, codes: Codes, source: FixedType) -> Codes:
     operation = node.operation
     assert isinstance(operation, Dense)
+    return _affine(node, operation, codes, source, operation.weight, operation.bias)
+
+
+def _einsum_dense(node: Node, codes: Codes, source: FixedType) -> Codes:
+    operation = node.operation
+    assert isinstance(operation, EinsumDense)
+    blocks, contracted, _ = operation.weight.shape
+    ordered = codes.transpose(0, *(axis + 1 for axis in operation.input_axes))
+    ordered = ordered.reshape(len(codes), blocks, -1, contracted)
+    results = [
+        _affine(node, operation, ordered[:, block], source, weight, bias)
+        for block, (weight, bias) in enumerate(zip(operation.weight, operation.bias, strict=True))
+    ]
+    unfolded = np.stack(results, axis=1).reshape(len(codes), *operation.unfolded_shape)
+    return unfolded.transpose(0, *(axis + 1 for axis in operation.output_axes))
+
+
+def _affine(
+    node: Node,
+    operation: Dense | EinsumDense,
+    codes: Codes,
+    source: FixedType,
+    weight: Codes,
+    bias: Codes,
+) -> Codes:
+    """codes @ weight + bias in the operation's accumulator, then in the node's type."""
     accumulator = operation.accumulator
     fraction = source.fraction + operation.weight_type.fraction
-    bias = accumulator.cast(operation.bias, operation.bias_type.fraction)
+    offset = accumulator.cast(bias, operation.bias_type.fraction)
     if fraction <= accumulator.fraction:
-        total = _matmul(codes, operation.weight) << (accumulator.fraction - fraction)
+        total = _matmul(codes, weight) << (accumulator.fraction - fraction)
     else:
-        total = np.zeros((*codes.shape[:-1], operation.weight.shape[1]), dtype=np.int64)
-        for k in range(operation.weight.shape[0]):
-            product = codes[..., k, None] * operation.weight[k]
+        total = np.zeros((*codes.shape[:-1], weight.shape[1]), dtype=np.int64)
+        for k in range(weight.shape[0]):
+            product = codes[..., k, None] * weight[k]
             total += accumulator.cast(product, fraction)
-    summed = accumulator.cast(total + bias, accumulator.fraction)
+    summed = accumulator.cast(total + offset, accumulator.fraction)
     return node.type.cast(summed, accumulator.fraction)
 
 
@@ -94,6 +137,16 @@ def _matmul(codes: Codes, weight: Codes) -> Codes:
     if largest < EXACT_DOUBLE:
         return (codes.astype(np.float64) @ weight.astype(np.float64)).astype(np.int64)
     return codes @ weight
+
+
+def _global_average(node: Node, codes: Codes, source: FixedType) -> Codes:
+    operation = node.operation
+    assert isinstance(operation, GlobalAverage)
+    accumulator = operation.accumulator
+    total = accumulator.cast(codes.sum(axis=1), source.fraction)
+    halvings = codes.shape[1].bit_length() - 1
+    mean = accumulator.cast(total, accumulator.fraction + halvings)
+    return node.type.cast(mean, accumulator.fraction)
 
 
 def _lookup(node: Node, codes: Codes, source: FixedType) -> Codes:
@@ -133,7 +186,10 @@ def _threshold(node: Node, codes: Codes, source: FixedType) -> Codes:
 _EVALUATORS: Final[Mapping[type[Operation], Callable[[Node, Codes, FixedType], Codes]]] = {
     Quantize: _quantize,
     Relu: _relu,
+    QuantizeEach: _quantize_each,
     Dense: _dense,
+    EinsumDense: _einsum_dense,
+    GlobalAverage: _global_average,
     Lookup: _lookup,
     Softmax: _softmax,
     ArgMax: _argmax,

@@ -11,136 +11,49 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import Enum
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trigger_ml.graph.types import Codes, FixedType
+from trigger_ml.graph.operations import (
+    OPERATIONS,
+    ArgMax,
+    Dense,
+    EinsumDense,
+    GlobalAverage,
+    Input,
+    Lookup,
+    Operation,
+    Quantize,
+    QuantizeEach,
+    Relu,
+    Softmax,
+    Threshold,
+)
+from trigger_ml.graph.types import Codes, FixedType, Overflow, Rounding
 
 __all__ = [
     "SCHEMA",
     "ArgMax",
     "Dense",
+    "EinsumDense",
     "FixedGraph",
+    "GlobalAverage",
     "Input",
     "Lookup",
     "Node",
     "Operation",
     "Quantize",
+    "QuantizeEach",
     "Relu",
     "Softmax",
     "Threshold",
 ]
 
 SCHEMA: Final = 1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Operation:
-    """Base of all operations; ``kind`` is the name in the JSON form."""
-
-    kind: ClassVar[str] = ""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Input(Operation):
-    """A model input. Its codes arrive already in the node's type."""
-
-    kind: ClassVar[str] = "input"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Quantize(Operation):
-    """A cast of every element into the node's type (linear activation, quantizer)."""
-
-    kind: ClassVar[str] = "quantize"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Relu(Operation):
-    """max(x, 0), then a cast into the node's type."""
-
-    kind: ClassVar[str] = "relu"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Dense(Operation):
-    """x @ weight + bias, accumulated in ``accumulator``, then a cast into the node's type.
-
-    As in hls4ml's ``dense_latency``: the bias and every product are cast into the accumulator
-    type before they are added, and every addition wraps there.
-
-    weight: codes, shape (inputs, outputs). bias: codes, shape (outputs,).
-    """
-
-    kind: ClassVar[str] = "dense"
-    weight: Codes
-    weight_type: FixedType
-    bias: Codes
-    bias_type: FixedType
-    accumulator: FixedType
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Lookup(Operation):
-    """An element-wise function given as one output code for every input code.
-
-    table: codes of the node's type, shape (2**input width,), entry 0 for the input type's
-    smallest code. function: its name, for people.
-    """
-
-    kind: ClassVar[str] = "lookup"
-    function: str
-    table: Codes
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Softmax(Operation):
-    """hls4ml's "stable" softmax on the last axis: two tables, one sum, one product.
-
-    d = max(x) - x cast into ``difference_type``; e = exp_table[d]; s = sum of e in
-    ``sum_type``, cast into ``inverse_input_type``; y = e * inverse_table[s], cast into the
-    node's type (``softmax_stable`` in hls4ml's nnet_activation.h).
-
-    exp_table: codes of ``exp_type``, one for each code of ``difference_type``.
-    inverse_table: codes of ``inverse_type``, one for each value of the top bits of
-    ``inverse_input_type``; its length is a power of two.
-    """
-
-    kind: ClassVar[str] = "softmax"
-    difference_type: FixedType
-    exp_table: Codes
-    exp_type: FixedType
-    sum_type: FixedType
-    inverse_input_type: FixedType
-    inverse_table: Codes
-    inverse_type: FixedType
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ArgMax(Operation):
-    """Index of the largest element of a vector; the first one wins a tie."""
-
-    kind: ClassVar[str] = "argmax"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Threshold(Operation):
-    """One bit an element: 1 where x >= threshold.
-
-    threshold: code with ``fraction`` fraction bits.
-    """
-
-    kind: ClassVar[str] = "threshold"
-    threshold: int
-    fraction: int
-
-
-OPERATIONS: Final[Mapping[str, type[Operation]]] = {
-    cls.kind: cls for cls in (Input, Quantize, Relu, Dense, Lookup, Softmax, ArgMax, Threshold)
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -285,6 +198,10 @@ def _value_to_json(value: Any) -> Any:
         return {"type": value.to_json()}
     if isinstance(value, np.ndarray):
         return {"codes": value.tolist()}
+    if isinstance(value, Enum):
+        return {"mode": value.value}
+    if isinstance(value, tuple):
+        return list(value)
     return value
 
 
@@ -292,8 +209,15 @@ def _value_from_json(value: Any) -> Any:
     if isinstance(value, dict):
         if "type" in value:
             return FixedType.from_json(value["type"])
+        if "mode" in value:
+            return _MODES[value["mode"]]
         return frozen_codes(np.array(value["codes"], dtype=np.int64))
-    return value
+    return tuple(value) if isinstance(value, list) else value
+
+
+_MODES: Final[Mapping[str, Rounding | Overflow]] = {
+    mode.value: mode for mode in (*Rounding, *Overflow)
+}
 
 
 def _node_from_json(data: Mapping[str, Any]) -> Node:

@@ -7,7 +7,17 @@ from collections.abc import Iterator
 import numpy as np
 
 from trigger_ml.errors import Blocker, ModelError
-from trigger_ml.graph.model import Dense, FixedGraph, Input, Lookup, Node, Softmax
+from trigger_ml.graph.model import (
+    Dense,
+    EinsumDense,
+    FixedGraph,
+    GlobalAverage,
+    Input,
+    Lookup,
+    Node,
+    QuantizeEach,
+    Softmax,
+)
 from trigger_ml.graph.types import MAX_WIDTH, Codes, FixedType, Overflow
 
 __all__ = ["verify"]
@@ -54,6 +64,12 @@ def _node_problems(node: Node, reads: list[Node]) -> Iterator[Blocker]:
     match node.operation:
         case Dense() as dense:
             yield from _dense_problems(node, dense, reads[0])
+        case EinsumDense() as einsum:
+            yield from _einsum_problems(node, einsum, reads[0])
+        case QuantizeEach() as quantizer:
+            yield from _each_problems(node, quantizer, reads[0])
+        case GlobalAverage() as average:
+            yield from _average_problems(node, average, reads[0])
         case Lookup() as lookup:
             width = reads[0].type.width
             if len(lookup.table) != 1 << width:
@@ -87,17 +103,66 @@ def _dense_problems(node: Node, dense: Dense, read: Node) -> Iterator[Blocker]:
             f"{read.shape} -> {node.shape}",
         )
         return
-    yield from _range(node.name, "weight", dense.weight, dense.weight_type)
-    yield from _range(node.name, "bias", dense.bias, dense.bias_type)
-    accumulator = dense.accumulator
+    yield from _sum_problems(node, dense, read, rows)
+
+
+def _einsum_problems(node: Node, einsum: EinsumDense, read: Node) -> Iterator[Blocker]:
+    blocks, contracted, outputs = einsum.weight.shape
+    free = read.size // max(blocks * contracted, 1)
+    unfolded = einsum.unfolded_shape
+    if (
+        sorted(einsum.input_axes) != list(range(len(read.shape)))
+        or sorted(einsum.output_axes) != list(range(len(unfolded)))
+        or blocks * free * contracted != read.size
+        or blocks * free * outputs != node.size
+        or einsum.bias.shape != (blocks, free, outputs)
+        or tuple(unfolded[axis] for axis in einsum.output_axes) != node.shape
+    ):
+        yield Blocker(
+            node.name,
+            f"{einsum.equation} with weight {einsum.weight.shape} and bias {einsum.bias.shape} "
+            f"does not fit {read.shape} -> {node.shape}",
+        )
+        return
+    yield from _sum_problems(node, einsum, read, contracted)
+
+
+def _each_problems(node: Node, quantizer: QuantizeEach, read: Node) -> Iterator[Blocker]:
+    shapes = {array.shape for array in (quantizer.signed, quantizer.width, quantizer.integer)}
+    if shapes != {node.shape} or read.shape != node.shape:
+        yield Blocker(node.name, f"widths for {shapes} do not fit {read.shape} -> {node.shape}")
+    elif quantizer.width.min() < 0 or quantizer.width.max() > MAX_WIDTH:
+        yield Blocker(node.name, f"a width must be 0 to {MAX_WIDTH} bits")
+
+
+def _average_problems(node: Node, average: GlobalAverage, read: Node) -> Iterator[Blocker]:
+    count = read.shape[0]
+    if read.shape[1:] != node.shape or len(read.shape) < 2:
+        yield Blocker(node.name, f"an average over the first axis of {read.shape} is {node.shape}")
+    elif count & (count - 1):
+        yield Blocker(
+            node.name,
+            f"an average over {count} is not exact in fixed point",
+            "pad the axis to a power of two, or multiply by a constant",
+        )
+    elif average.accumulator.fraction < read.type.fraction + count.bit_length() - 1:
+        yield Blocker(node.name, f"the accumulator {average.accumulator} cannot hold the quotient")
+
+
+def _sum_problems(
+    node: Node, layer: Dense | EinsumDense, read: Node, rows: int
+) -> Iterator[Blocker]:
+    yield from _range(node.name, "weight", layer.weight, layer.weight_type)
+    yield from _range(node.name, "bias", layer.bias, layer.bias_type)
+    accumulator = layer.accumulator
     if accumulator.overflow is not Overflow.WRAP:
         yield Blocker(
             node.name,
             f"the accumulator {accumulator} saturates, so its result depends on the order of sums",
             "use a wrapping accumulator wide enough for the sum",
         )
-    product = read.type.width + dense.weight_type.width + rows.bit_length()
-    spread = max(accumulator.fraction - read.type.fraction - dense.weight_type.fraction, 0)
+    product = read.type.width + layer.weight_type.width + rows.bit_length()
+    spread = max(accumulator.fraction - read.type.fraction - layer.weight_type.fraction, 0)
     if product + spread > MAX_WIDTH:
         yield Blocker(
             node.name,

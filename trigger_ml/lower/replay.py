@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import reduce
 from typing import Any, Final
 
@@ -20,12 +21,15 @@ from trigger_ml.errors import Blocker, ModelError
 from trigger_ml.graph.model import (
     ArgMax,
     Dense,
+    EinsumDense,
     FixedGraph,
+    GlobalAverage,
     Input,
     Lookup,
     Node,
     Operation,
     Quantize,
+    QuantizeEach,
     Relu,
     Softmax,
     Threshold,
@@ -66,18 +70,22 @@ def replay(graph: FixedGraph, delay_constraint: int) -> dict[str, Symbols]:
 
 
 def _mode_problems(node: Node) -> list[Blocker]:
-    kind = node.type
-    found = []
     if isinstance(node.operation, Input):
         return []
+    kinds = [node.type]
+    if isinstance(node.operation, QuantizeEach):
+        kinds.append(
+            replace(node.type, rounding=node.operation.rounding, overflow=node.operation.overflow)
+        )
+    return [problem for kind in kinds for problem in _type_problems(node.name, kind)]
+
+
+def _type_problems(name: str, kind: FixedType) -> list[Blocker]:
+    found = []
     if kind.rounding not in _ROUNDINGS:
-        found.append(
-            Blocker(node.name, f"rounding {kind.rounding.value} has no RTL", "use RND or TRN")
-        )
+        found.append(Blocker(name, f"rounding {kind.rounding.value} has no RTL", "use RND or TRN"))
     if kind.overflow not in _OVERFLOWS:
-        found.append(
-            Blocker(node.name, f"overflow {kind.overflow.value} has no RTL", "use SAT or WRAP")
-        )
+        found.append(Blocker(name, f"overflow {kind.overflow.value} has no RTL", "use SAT or WRAP"))
     return found
 
 
@@ -150,19 +158,63 @@ def _relu(node: Node, symbols: Symbols, _source: FixedType) -> Symbols:
     return _cast(np.maximum(symbols, 0), node.type)
 
 
+def _quantize_each(node: Node, symbols: Symbols, _source: FixedType) -> Symbols:
+    operation = node.operation
+    assert isinstance(operation, QuantizeEach)
+    zero = FVariable.from_const(0.0, HARDWARE)
+    kinds = [operation.type_at(element) for element in range(node.size)]
+    own = [
+        zero if kind is None else _cast_element(element, kind)
+        for element, kind in zip(np.ravel(symbols), kinds, strict=True)
+    ]
+    return _cast(_array(own, symbols).reshape(symbols.shape), node.type)
+
+
 def _dense(node: Node, symbols: Symbols, source: FixedType) -> Symbols:
     operation = node.operation
     assert isinstance(operation, Dense)
+    return _affine(node, operation, symbols, source, operation.weight, operation.bias)
+
+
+def _einsum_dense(node: Node, symbols: Symbols, source: FixedType) -> Symbols:
+    operation = node.operation
+    assert isinstance(operation, EinsumDense)
+    blocks, contracted, _ = operation.weight.shape
+    ordered = symbols.transpose(operation.input_axes).reshape(blocks, -1, contracted)
+    results = [
+        _affine(node, operation, ordered[block], source, weight, bias)
+        for block, (weight, bias) in enumerate(zip(operation.weight, operation.bias, strict=True))
+    ]
+    flat = [element for result in results for element in np.ravel(result)]
+    unfolded = _array(flat, symbols).reshape(operation.unfolded_shape)
+    return unfolded.transpose(operation.output_axes)
+
+
+def _affine(
+    node: Node,
+    operation: Dense | EinsumDense,
+    symbols: Symbols,
+    source: FixedType,
+    weight_codes: Codes,
+    bias_codes: Codes,
+) -> Symbols:
+    """symbols @ weight + bias in the operation's accumulator, then in the node's type."""
     accumulator = operation.accumulator
-    weight = operation.weight_type.decode(operation.weight)
-    bias_codes = accumulator.cast(operation.bias, operation.bias_type.fraction)
-    bias = accumulator.decode(bias_codes)
+    weight = operation.weight_type.decode(weight_codes)
+    bias = accumulator.decode(accumulator.cast(bias_codes, operation.bias_type.fraction))
     if source.fraction + operation.weight_type.fraction <= accumulator.fraction:
         total = symbols @ weight + bias
     else:
         products = _cast(symbols[..., :, None] * weight, accumulator)
         total = np.sum(products, axis=-2) + bias
     return _cast(_cast(total, accumulator), node.type)
+
+
+def _global_average(node: Node, symbols: Symbols, _source: FixedType) -> Symbols:
+    operation = node.operation
+    assert isinstance(operation, GlobalAverage)
+    total = _cast(np.sum(symbols, axis=0), operation.accumulator)
+    return _cast(_cast(total * (1.0 / symbols.shape[0]), operation.accumulator), node.type)
 
 
 def _look_up(symbols: Symbols, table: Codes, out: FixedType, source: FixedType) -> Symbols:
@@ -249,7 +301,10 @@ def _threshold(node: Node, symbols: Symbols, source: FixedType) -> Symbols:
 _RULES: Final[Mapping[type[Operation], Callable[[Node, Symbols, FixedType], Symbols]]] = {
     Quantize: _quantize,
     Relu: _relu,
+    QuantizeEach: _quantize_each,
     Dense: _dense,
+    EinsumDense: _einsum_dense,
+    GlobalAverage: _global_average,
     Lookup: _lookup,
     Softmax: _softmax,
     ArgMax: _argmax,

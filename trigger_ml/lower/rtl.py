@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from trigger_ml.artifacts import Hdl, RtlProject
 from trigger_ml.config import Target
-from trigger_ml.graph.model import Dense, FixedGraph, Input
+from trigger_ml.graph.model import FixedGraph, Input
+from trigger_ml.graph.operations import WEIGHTED
 from trigger_ml.graph.types import Codes
 from trigger_ml.lower.replay import replay
 from trigger_ml.lower.retime import cut
@@ -168,7 +169,7 @@ def _by_layer(
     for node in graph.nodes:
         if isinstance(node.operation, Input):
             continue
-        if isinstance(node.operation, Dense) or not groups:
+        if isinstance(node.operation, WEIGHTED) or not groups:
             groups.append((node.name, node.name))
         else:
             groups[-1] = (groups[-1][0], node.name)

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from trigger_ml.artifacts import SourceModel
 from trigger_ml.config import Config
-from trigger_ml.graph.model import Dense, Node
+from trigger_ml.graph.model import Node
+from trigger_ml.graph.operations import WEIGHTED
 from trigger_ml.report.gaps import missing
 from trigger_ml.report.inputs import ReportInputs
 from trigger_ml.report.measured import (
@@ -143,7 +144,7 @@ def _layer(node: Node, inputs: ReportInputs) -> Layer:
     mine = cost.by_layer.get(node.name) if cost else None
     seen = inputs.ranges.get(node.name)
     weights = zeros = weight_type = None
-    if isinstance(node.operation, Dense):
+    if isinstance(node.operation, WEIGHTED):
         weights = node.operation.weight.size + node.operation.bias.size
         zeros = int((node.operation.weight == 0).sum() + (node.operation.bias == 0).sum())
         weight_type = str(node.operation.weight_type)

@@ -1,0 +1,215 @@
+"""What a node of the fixed-point graph can do; each operation ends in a cast to its node's type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from trigger_ml.graph.types import Codes, FixedType, Overflow, Rounding
+
+__all__ = [
+    "OPERATIONS",
+    "WEIGHTED",
+    "ArgMax",
+    "Dense",
+    "EinsumDense",
+    "GlobalAverage",
+    "Input",
+    "Lookup",
+    "Operation",
+    "Quantize",
+    "QuantizeEach",
+    "Relu",
+    "Softmax",
+    "Threshold",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """Base of all operations; ``kind`` is the name in the JSON form."""
+
+    kind: ClassVar[str] = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Input(Operation):
+    """A model input. Its codes arrive already in the node's type."""
+
+    kind: ClassVar[str] = "input"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantize(Operation):
+    """A cast of every element into the node's type (linear activation, quantizer)."""
+
+    kind: ClassVar[str] = "quantize"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Relu(Operation):
+    """max(x, 0), then a cast into the node's type."""
+
+    kind: ClassVar[str] = "relu"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dense(Operation):
+    """x @ weight + bias, accumulated in ``accumulator``, then a cast into the node's type.
+
+    As in hls4ml's ``dense_latency``: the bias and every product are cast into the accumulator
+    type before they are added, and every addition wraps there.
+
+    weight: codes, shape (inputs, outputs). bias: codes, shape (outputs,).
+    """
+
+    kind: ClassVar[str] = "dense"
+    weight: Codes
+    weight_type: FixedType
+    bias: Codes
+    bias_type: FixedType
+    accumulator: FixedType
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuantizeEach(Operation):
+    """A cast of every element into a type of its own, then into the node's type.
+
+    signed (0 or 1), width and integer: shape of the node. A width of 0 makes the element zero.
+    As the function that hls4ml writes for a quantizer with a width for each element.
+    """
+
+    kind: ClassVar[str] = "quantize_each"
+    signed: Codes
+    width: Codes
+    integer: Codes
+    rounding: Rounding
+    overflow: Overflow
+
+    def type_at(self, element: int) -> FixedType | None:
+        """Type of one element, by its flat index; None for a width of 0."""
+        width = int(self.width.flat[element])
+        if width == 0:
+            return None
+        return FixedType(
+            width,
+            int(self.integer.flat[element]),
+            bool(self.signed.flat[element]),
+            self.rounding,
+            self.overflow,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EinsumDense(Operation):
+    """A contraction of the input with weights, plus a bias, as hls4ml's ``einsum_dense``.
+
+    The input's axes are put in the order ``input_axes`` and seen as (inplace, free, contracted);
+    each of the inplace blocks is multiplied with its own weight, plus bias, accumulated and cast
+    as in :class:`Dense`; the result, seen as ``unfolded_shape``, has its axes put in the order
+    ``output_axes``.
+
+    equation: for people, without the batch axis. weight: codes, shape (inplace, contracted,
+    outputs). bias: codes, shape (inplace, free, outputs).
+    """
+
+    kind: ClassVar[str] = "einsum_dense"
+    equation: str
+    weight: Codes
+    weight_type: FixedType
+    bias: Codes
+    bias_type: FixedType
+    accumulator: FixedType
+    input_axes: tuple[int, ...]
+    unfolded_shape: tuple[int, ...]
+    output_axes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GlobalAverage(Operation):
+    """Mean over the first axis, whose length is a power of two.
+
+    The sum wraps in ``accumulator``, which has enough fraction bits to hold the quotient; then a
+    cast into the node's type (``global_pooling1d_cl`` in hls4ml's nnet_pooling.h).
+    """
+
+    kind: ClassVar[str] = "global_average"
+    accumulator: FixedType
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lookup(Operation):
+    """An element-wise function given as one output code for every input code.
+
+    table: codes of the node's type, shape (2**input width,), entry 0 for the input type's
+    smallest code. function: its name, for people.
+    """
+
+    kind: ClassVar[str] = "lookup"
+    function: str
+    table: Codes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Softmax(Operation):
+    """hls4ml's "stable" softmax on the last axis: two tables, one sum, one product.
+
+    d = max(x) - x cast into ``difference_type``; e = exp_table[d]; s = sum of e in
+    ``sum_type``, cast into ``inverse_input_type``; y = e * inverse_table[s], cast into the
+    node's type (``softmax_stable`` in hls4ml's nnet_activation.h).
+
+    exp_table: codes of ``exp_type``, one for each code of ``difference_type``.
+    inverse_table: codes of ``inverse_type``, one for each value of the top bits of
+    ``inverse_input_type``; its length is a power of two.
+    """
+
+    kind: ClassVar[str] = "softmax"
+    difference_type: FixedType
+    exp_table: Codes
+    exp_type: FixedType
+    sum_type: FixedType
+    inverse_input_type: FixedType
+    inverse_table: Codes
+    inverse_type: FixedType
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArgMax(Operation):
+    """Index of the largest element of a vector; the first one wins a tie."""
+
+    kind: ClassVar[str] = "argmax"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Threshold(Operation):
+    """One bit an element: 1 where x >= threshold.
+
+    threshold: code with ``fraction`` fraction bits.
+    """
+
+    kind: ClassVar[str] = "threshold"
+    threshold: int
+    fraction: int
+
+
+WEIGHTED: Final = (Dense, EinsumDense)
+"""Operations with weights."""
+
+OPERATIONS: Final[Mapping[str, type[Operation]]] = {
+    cls.kind: cls
+    for cls in (
+        Input,
+        Quantize,
+        QuantizeEach,
+        Relu,
+        Dense,
+        EinsumDense,
+        GlobalAverage,
+        Lookup,
+        Softmax,
+        ArgMax,
+        Threshold,
+    )
+}
+"""Operations by the name they have in the JSON form."""
