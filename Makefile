@@ -3,6 +3,8 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 JOBS ?= 2
+# HGQ2 brings a package qkeras of its own, so it stands apart from the QKeras in site-packages.
+HGQ2 := $(VENV)/share/trigger_ml/hgq2
 
 # Debian packages that pip cannot bring. Installed when missing, as root, by every target below.
 DEBIAN_PACKAGES := g++ make perl iverilog ghdl-mcode libpython3.11 python3-venv
@@ -33,8 +35,8 @@ system:
 	@PYTHON=$(PYTHON) DEBIAN_PACKAGES="$(DEBIAN_PACKAGES)" \
 	    DEBIAN_PROGRAMS="$(DEBIAN_PROGRAMS)" sh .ci/debian-packages
 
-setup: $(VENV)/.installed
-setup-test: $(VENV)/.installed-test
+setup: $(VENV)/.installed $(HGQ2)/.installed
+setup-test: $(VENV)/.installed-test $(HGQ2)/.installed
 
 $(VENV)/bin/python: | system
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +48,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@ $(VENV)/.installed
+
+$(HGQ2)/.installed: constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps --upgrade --target $(HGQ2) HGQ2
+	touch $@
 
 clean:
 	rm -rf build $(VENV)

@@ -27,6 +27,7 @@ def test_this_environment_can_compile(tmp_path: Path) -> None:
     assert int(found["cores"].found or 0) >= 1
     assert (found["memory"].found or "").endswith(" GiB")
     assert found["package qkeras"].found == "QKeras"
+    assert found["HGQ2"].found == "0.2.0"
 
 
 def test_it_imports_no_tensorflow() -> None:
@@ -46,9 +47,10 @@ def test_every_absence_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(doctor, "version", absent)
     monkeypatch.setattr(doctor, "packages_distributions", dict)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("TRIGGER_ML_HGQ2", str(tmp_path))
     found = by_name(tmp_path)
     missing = [finding for finding in found.values() if finding.found is None]
-    assert len(missing) == len(doctor.PACKAGES) + len(doctor.PROGRAMS) + 2
+    assert len(missing) == len(doctor.PACKAGES) + len(doctor.PROGRAMS) + 3
     assert all(finding.how and finding.purpose for finding in missing)
     assert found["g++"] == Finding(
         "g++",
@@ -75,6 +77,20 @@ def test_a_package_past_its_pin_is_a_problem(
     assert found["onnx"].problem
     assert not found["onnx"].blocking
     assert found["numpy"].good
+
+
+def test_hgq2_is_looked_for_in_its_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIGGER_ML_HGQ2", str(tmp_path))
+    missing = doctor._hgq2()
+    assert missing.found is None
+    assert f"--no-deps --target {tmp_path} HGQ2==0.2.0" in missing.how
+    (tmp_path / "hgq").mkdir()
+    (tmp_path / "hgq" / "__init__.py").touch()
+    (tmp_path / "hgq2-0.1.9.dist-info").mkdir()
+    old = doctor._hgq2()
+    assert (old.found, old.good, old.blocking) == ("0.1.9", False, False)
 
 
 @pytest.mark.parametrize(("text", "wrong"), [("3.1.4", False), ("3.2", True), ("3.10.1", True)])

@@ -74,3 +74,9 @@ def test_pickles_are_never_loaded(tmp_path: Path) -> None:
     np.savez(path, x=np.array([object()]))
     with pytest.raises(DataError, match="cannot be read"):
         read_events(path, 4, 3, 100)
+
+
+def test_class_names_in_h5_are_text(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "e.h5", "w") as file:
+        file["x"], file["y"], file["classes"] = X, [0, 1, 2], ["g", "q", "t"]
+    assert read_events(tmp_path / "e.h5", 4, 3, 9).classes == ("g", "q", "t")

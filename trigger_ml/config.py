@@ -6,20 +6,17 @@ keys are errors that name the nearest known one. All problems are reported at on
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field
 
-from trigger_ml.errors import BlockedError, Blocker, ConfigError
-from trigger_ml.graph.types import FixedType
+from trigger_ml.errors import Blocker, ConfigError
+from trigger_ml.settings import FixedTypeText, check_settings, read_yaml, with_overrides
 
 __all__ = [
     "Budget",
@@ -47,16 +44,6 @@ class OutputKind(StrEnum):
     """The index of the largest logit."""
     THRESHOLD = "threshold"
     """One bit for each logit: at or above firmware.threshold."""
-
-
-def _fixed_type(text: str) -> str:
-    try:
-        return str(FixedType.parse(text))
-    except BlockedError as error:
-        raise ValueError(error.blockers[0].what + "; " + error.blockers[0].fix) from error
-
-
-FixedTypeText = Annotated[str, AfterValidator(_fixed_type)]
 
 
 class _Section(BaseModel):
@@ -163,48 +150,6 @@ def load_config(path: Path | None, overrides: Mapping[str, Any] | None = None) -
 
     An override of None is ignored. Raises ConfigError listing every wrong key and value.
     """
-    data: dict[str, Any] = {}
-    where = "configuration"
-    if path is not None:
-        where = str(path)
-        data = _read_yaml(path)
-    for key, value in (overrides or {}).items():
-        if value is not None:
-            section, name = key.split(".")
-            data.setdefault(section, {})[name] = value
-    try:
-        return Config.model_validate(data)
-    except ValidationError as error:
-        raise ConfigError([_blocker(where, item) for item in error.errors()]) from error
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(Blocker(str(path), f"cannot be read: {error.strerror}")) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(Blocker(str(path), f"is not YAML: {error}")) from error
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        raise ConfigError(
-            Blocker(str(path), "must hold sections with keys", f"one of {', '.join(_sections())}:")
-        )
-    return {key: dict(value) if isinstance(value, dict) else value for key, value in data.items()}
-
-
-def _sections() -> list[str]:
-    return list(Config.model_fields)
-
-
-def _blocker(where: str, item: ErrorDetails) -> Blocker:
-    key = ".".join(map(str, item["loc"]))
-    if item["type"] != "extra_forbidden":
-        return Blocker(f"{where}: {key}", f"{item['msg']}, found {item['input']!r}")
-    known: Iterable[str] = _sections()
-    if len(item["loc"]) > 1:
-        known = type(getattr(Config(), str(item["loc"][0]))).model_fields
-    near = difflib.get_close_matches(str(item["loc"][-1]), list(known), n=1, cutoff=0.5)
-    fix = f"did you mean {near[0]}?" if near else f"the keys here are {', '.join(known)}"
-    return Blocker(f"{where}: {key}", "there is no such key", fix)
+    where = str(path) if path is not None else "configuration"
+    data = read_yaml(Config, path) if path is not None else {}
+    return check_settings(Config, with_overrides(data, overrides or {}), where)

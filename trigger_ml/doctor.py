@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from trigger_ml.errors import ToolError
+from trigger_ml.frontends.hgq_paths import HGQ2_VERSION, install_command, installed_version
 from trigger_ml.toolrun import HOW_TO_GET, Command, find_tool, run
 
 __all__ = ["Finding", "diagnose"]
@@ -71,8 +72,6 @@ class _Program:
     """Arguments that make it print its version; none for one that is slow to start."""
 
 
-_HGQ2_HOW: Final = "pip install HGQ2 in an environment of its own: it brings a package qkeras"
-
 PACKAGES: Final = (
     _Package("tensorflow", "reads and evaluates Keras models, in a process of its own"),
     _Package("tf_keras", "Keras 2, which QKeras needs"),
@@ -85,6 +84,7 @@ PACKAGES: Final = (
         below="3.2",
         why="QKeras 0.9.0 cannot read its quantizers with 3.2 and later",
     ),
+    _Package("jax", "what HGQ2 models run on, in a process of their own"),
     _Package("hls4ml", "converts the model and writes the HLS project"),
     _Package("alkaid", "traces the network into RTL"),
     _Package("cocotb", "drives the RTL simulation"),
@@ -109,7 +109,6 @@ PACKAGES: Final = (
         below="1.23",
         why="onnx 1.23 writes IR version 14, which onnxruntime 1.31 does not read",
     ),
-    _Package("HGQ2", "reads HGQ2 models", required=False, how=_HGQ2_HOW),
 )
 
 PROGRAMS: Final = (
@@ -138,6 +137,7 @@ def diagnose(folder: Path | None = None) -> tuple[Finding, ...]:
         _python_library(),
         *packages,
         _qkeras_owners(packages_distributions()),
+        _hgq2(),
         *programs,
         _synthesis((*packages, *programs)),
         *_machine(folder),
@@ -196,6 +196,15 @@ def _qkeras_owners(distributions: Mapping[str, Sequence[str]]) -> Finding:
         True,
         problem,
     )
+
+
+def _hgq2() -> Finding:
+    """HGQ2 in the folder of its own that its processes look into."""
+    found = installed_version()
+    wrong = found is not None and found != HGQ2_VERSION
+    problem = f"version {HGQ2_VERSION} is what its models are read with" if wrong else ""
+    purpose = "reads, evaluates and trains HGQ2 models (.keras)"
+    return Finding("HGQ2", purpose, found, install_command(), False, problem)
 
 
 def _program(wanted: _Program, folder: Path) -> Finding:

@@ -14,11 +14,24 @@ from numpy.typing import NDArray
 
 from trigger_ml.errors import Blocker, DataError
 
-__all__ = ["Events", "read_events", "require_readable"]
+__all__ = [
+    "INPUT_KEYS",
+    "LABEL_KEYS",
+    "Events",
+    "class_names",
+    "input_problems",
+    "label_problems",
+    "pick",
+    "read_arrays",
+    "read_events",
+    "require_inputs",
+    "require_readable",
+]
 
 INPUT_KEYS: Final = ("x", "X", "inputs", "features", "x_test", "X_test")
 LABEL_KEYS: Final = ("y", "Y", "labels", "y_test", "Y_test")
 SCORE_KEY: Final = "float_scores"
+CLASSES_KEY: Final = "classes"
 FORMATS: Final = (".npz", ".npy", ".h5", ".hdf5", ".csv")
 
 
@@ -44,17 +57,12 @@ def read_events(path: Path, size: int, outputs: int, limit: int) -> Events:
     float_scores; .npy and .csv hold inputs alone. Labels are class numbers or one-hot rows.
     Raises DataError with everything that is wrong.
     """
-    arrays = _read(path)
-    inputs = _pick(arrays, INPUT_KEYS)
-    if inputs is None:
-        keys = ", ".join(arrays) or "nothing"
-        raise DataError(
-            Blocker(str(path), f"holds {keys}", f"name the inputs one of {', '.join(INPUT_KEYS)}")
-        )
-    labels = _pick(arrays, LABEL_KEYS)
-    blockers = [*_input_problems(path, inputs, size)]
+    arrays = read_arrays(path)
+    inputs = require_inputs(path, arrays)
+    labels = pick(arrays, LABEL_KEYS)
+    blockers = [*input_problems(path, inputs, size)]
     if labels is not None:
-        blockers += _label_problems(path, labels, len(inputs), outputs)
+        blockers += label_problems(path, labels, len(inputs), outputs)
     scores = arrays.get(SCORE_KEY)
     if scores is not None:
         blockers += _score_problems(path, scores, len(inputs), outputs)
@@ -65,8 +73,7 @@ def read_events(path: Path, size: int, outputs: int, limit: int) -> Events:
     if labels is None:
         return Events(values, None, reference)
     numbers = labels.argmax(axis=1) if labels.ndim == 2 else labels
-    names = tuple(str(name) for name in np.ravel(arrays.get("classes", ())))
-    return Events(values, numbers[:limit].astype(np.int64), reference, names)
+    return Events(values, numbers[:limit].astype(np.int64), reference, class_names(arrays))
 
 
 def require_readable(path: Path) -> None:
@@ -80,7 +87,11 @@ def require_readable(path: Path) -> None:
         raise DataError(Blocker(str(path), "does not exist"))
 
 
-def _read(path: Path) -> Mapping[str, NDArray[Any]]:
+def read_arrays(path: Path, keys: tuple[str, ...] = ()) -> Mapping[str, NDArray[Any]]:
+    """The arrays of a file, by name; from .h5 only those of known names and ``keys``.
+
+    Raises DataError for a file that cannot be read.
+    """
     require_readable(path)
     suffix = path.suffix.lower()
     try:
@@ -92,18 +103,37 @@ def _read(path: Path) -> Mapping[str, NDArray[Any]]:
         if suffix == ".csv":
             return {"x": np.loadtxt(path, delimiter=",", ndmin=2, comments="#")}
         with h5py.File(path, "r") as file:
-            names = [*INPUT_KEYS, *LABEL_KEYS, SCORE_KEY]
+            names = [*INPUT_KEYS, *LABEL_KEYS, SCORE_KEY, CLASSES_KEY, *keys]
             return {name: file[name][()] for name in names if name in file}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(Blocker(str(path), f"cannot be read: {reason}")) from error
 
 
-def _pick(arrays: Mapping[str, NDArray[Any]], keys: tuple[str, ...]) -> NDArray[Any] | None:
+def pick(arrays: Mapping[str, NDArray[Any]], keys: tuple[str, ...]) -> NDArray[Any] | None:
+    """The first array that has one of these names, or None."""
     return next((arrays[key] for key in keys if key in arrays), None)
 
 
-def _input_problems(path: Path, inputs: NDArray[Any], size: int) -> list[Blocker]:
+def require_inputs(path: Path, arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """The inputs among a file's arrays. Raises DataError naming what is there instead."""
+    inputs = pick(arrays, INPUT_KEYS)
+    if inputs is None:
+        keys = ", ".join(arrays) or "nothing"
+        raise DataError(
+            Blocker(str(path), f"holds {keys}", f"name the inputs one of {', '.join(INPUT_KEYS)}")
+        )
+    return inputs
+
+
+def class_names(arrays: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
+    """The names of the classes among a file's arrays; empty where there are none."""
+    names = np.ravel(arrays.get(CLASSES_KEY, ())).tolist()
+    return tuple(n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n) for n in names)
+
+
+def input_problems(path: Path, inputs: NDArray[Any], size: int) -> list[Blocker]:
+    """Whatever keeps an array from being the inputs of a model that takes ``size`` numbers."""
     where = f"{path} inputs"
     if inputs.dtype.kind not in "fiub":
         return [Blocker(where, f"the type is {inputs.dtype}", "store numbers")]
@@ -125,7 +155,8 @@ def _input_problems(path: Path, inputs: NDArray[Any], size: int) -> list[Blocker
     return found
 
 
-def _label_problems(path: Path, labels: NDArray[Any], events: int, outputs: int) -> list[Blocker]:
+def label_problems(path: Path, labels: NDArray[Any], events: int, outputs: int) -> list[Blocker]:
+    """Whatever keeps an array from being class numbers or one-hot rows of this many events."""
     where = f"{path} labels"
     if labels.dtype.kind not in "fiub" or labels.ndim not in (1, 2):
         return [Blocker(where, f"shape {labels.shape}, type {labels.dtype}", "class numbers")]

@@ -21,7 +21,7 @@ from trigger_ml.config import Config
 from trigger_ml.design import Design, Measurements
 from trigger_ml.errors import ToolMissingError
 from trigger_ml.events import Events, read_events, require_readable
-from trigger_ml.frontends.client import firmware_graph, open_model, top_name
+from trigger_ml.frontends.client import firmware_graph, open_model, reader_name, top_name
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.lower.rtl import Logic, trace_graph, write_rtl
 from trigger_ml.measure import check_source, measure
@@ -89,7 +89,7 @@ def compile_model(request: Request, listener: Listener | None = None) -> Compile
     clock = Stopwatch(listener or Quiet())
     with open_workspace(request.output or Path("build") / top) as workspace:
         stage, scratch = workspace.stage, workspace.scratch
-        with clock.stage("load", "read the model (QKeras, in its own process)"):
+        with clock.stage("load", _reading(request.model)):
             frontend = open_model(request.model, config, scratch)
         with frontend:
             with clock.stage("lower_hls", f"hls4ml project ({config.firmware.backend})"):
@@ -135,7 +135,7 @@ def check_build(
     clock = Stopwatch(listener or Quiet())
     with tempfile.TemporaryDirectory(prefix="trigger-ml.") as folder:
         scratch = Path(folder)
-        with clock.stage("load", "read the model (QKeras, in its own process)"):
+        with clock.stage("load", _reading(stored.model)):
             frontend = open_model(stored.model, config, scratch)
         with frontend:
             network, _ = frontend.convert(config, scratch / "hls", stored.network.name)
@@ -183,6 +183,10 @@ def require_programs(config: Config) -> None:
         missing.append(str(error))
     if missing:
         raise ToolMissingError("\n".join(missing))
+
+
+def _reading(model: Path) -> str:
+    return f"read the model ({reader_name(model)}, in its own process)"
 
 
 def _recheck_config(config: Config, synthesis: bool) -> Config:

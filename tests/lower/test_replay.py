@@ -36,6 +36,14 @@ def test_dense_networks_of_any_types(data: st.DataObject, seed: int) -> None:
     assert_replayed_exactly(chain(random, [3, 4, 3], lambda: data.draw(small_types())))
 
 
+@pytest.mark.parametrize("integer", [1, 0])
+def test_products_of_lone_sign_bits(integer: int) -> None:
+    """Bits of value 0 or minus one step: alkaid's tables of six bits take them for positive."""
+    kinds = [FixedType(1, integer), *(FixedType(8, 3) for _ in range(4))]
+    graph = chain(np.random.default_rng(5), [13, 3], lambda: kinds.pop(0))
+    assert_replayed_exactly(graph)
+
+
 def logits(size: int, kind: FixedType) -> tuple[Node, ...]:
     return (Node("x", Input(), (), (size,), kind),)
 

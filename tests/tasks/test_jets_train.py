@@ -126,7 +126,7 @@ def test_a_recipe_survives_yaml(tmp_path: Path) -> None:
         ("split: {test: 0.9, validation: 0.2}", "must leave events for training"),
         ("training: {quantized_learning_rate: .nan}", "finite number"),
         ("training: 3", "training: .*valid dictionary"),
-        ("[1, 2]", "must hold keys and sections"),
+        ("[1, 2]", "must hold sections with keys"),
         ("a: [", "is not YAML"),
     ],
 )

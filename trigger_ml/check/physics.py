@@ -11,7 +11,7 @@ sensible at 0 and 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ from trigger_ml.check.roc import (
     decisions,
     discriminants,
     rank,
+    resample,
     two_dimensional,
 )
 from trigger_ml.errors import Blocker, DataError
@@ -147,7 +148,7 @@ def compare(
         twin = next((known for known in replicas if np.array_equal(scores[known], array)), None)
         replicas[name] = replicas[twin] if twin else _prepare(array, labels, resamples)
     distinct = {id(item): item for item in replicas.values()}.values()
-    for row, weights in enumerate(_resample(labels.size, resamples, seed)):
+    for row, weights in enumerate(resample(labels.size, resamples, seed)):
         for item in distinct:
             _fill(item, row, weights, working_point)
     tested = names if columns > 1 else names[1:]
@@ -209,15 +210,6 @@ def _class_names(names: Sequence[str], count: int) -> tuple[str, ...]:
     if len(names) != count:
         raise DataError(Blocker("class_names", f"must be {count} names, found {len(names)}"))
     return tuple(names)
-
-
-def _resample(events: int, resamples: int, seed: int) -> Iterator[NDArray[np.int32]]:
-    """How often each event occurs: in the sample itself (all ones), then in every resample."""
-    generator = np.random.default_rng(seed)
-    yield np.ones(events, dtype=np.int32)
-    for _ in range(resamples):
-        drawn = generator.integers(events, size=events)
-        yield np.bincount(drawn, minlength=events).astype(np.int32)
 
 
 def _prepare(logits: FloatArray, labels: Labels, resamples: int) -> _Replicas:

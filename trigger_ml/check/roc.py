@@ -6,6 +6,7 @@ alone, so one ranking serves every bootstrap resample of the events.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = [
     "decisions",
     "discriminants",
     "rank",
+    "resample",
     "two_dimensional",
 ]
 
@@ -40,6 +42,15 @@ class Ranking:
     background: Labels
     true_at: Labels
     false_at: Labels
+
+
+def resample(events: int, resamples: int, seed: int) -> Iterator[NDArray[np.int32]]:
+    """How often each event occurs: in the sample itself (all ones), then in every resample."""
+    generator = np.random.default_rng(seed)
+    yield np.ones(events, dtype=np.int32)
+    for _ in range(resamples):
+        drawn = generator.integers(events, size=events)
+        yield np.bincount(drawn, minlength=events).astype(np.int32)
 
 
 def two_dimensional(logits: FloatArray) -> FloatArray:

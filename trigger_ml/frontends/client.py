@@ -16,14 +16,21 @@ from numpy.typing import NDArray
 from trigger_ml.artifacts import HlsProject, SourceModel
 from trigger_ml.config import Config, OutputKind
 from trigger_ml.errors import Blocker, ConfigError, ModelError
-from trigger_ml.frontends.keras_h5 import FORMAT, KerasFile, read_keras_h5
+from trigger_ml.frontends.hgq_paths import worker_environment
+from trigger_ml.frontends.keras_h5 import FORMAT as QKERAS
+from trigger_ml.frontends.keras_h5 import KerasFile, read_keras_h5
+from trigger_ml.frontends.keras_v3 import FORMAT as HGQ
+from trigger_ml.frontends.keras_v3 import HgqFile, read_keras_v3
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.graph.tail import with_argmax, with_threshold
 from trigger_ml.graph.types import FixedType
+from trigger_ml.serving import ask
 from trigger_ml.toolrun import Command, Worker
 
-__all__ = ["Frontend", "SourceOutputs", "firmware_graph", "open_model", "top_name"]
+__all__ = ["Frontend", "SourceOutputs", "firmware_graph", "open_model", "reader_name", "top_name"]
 
+HDF5_START: Final = b"\x89HDF"
+ZIP_START: Final = b"PK"
 CPP_WORDS: Final = {"main", "input", "output", "model", "class", "int", "float", "double", "auto"}
 SOFTMAX_REACH_BITS: Final = 4
 """exp(-16) is below half of the tables' last bit, so larger differences need no entry."""
@@ -49,29 +56,76 @@ def top_name(path: Path) -> str:
     return f"nn_{name}" if name in CPP_WORDS or not name[0].isalpha() else name
 
 
+def reader_name(path: Path) -> str:
+    """Which library reads a model file: "HGQ2" or "QKeras". Never raises."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(HDF5_START))
+    except OSError:
+        start = b""
+    if start.startswith(HDF5_START):
+        return "QKeras"
+    if start.startswith(ZIP_START) or path.suffix.lower() == ".keras":
+        return "HGQ2"
+    return "QKeras"
+
+
 def open_model(path: Path, config: Config, work: Path) -> Frontend:
     """Read and check a model file, start its front-end process and load it there.
 
+    The file's first bytes say which format it has, whatever its name is.
     work: an existing folder for what the two processes exchange.
-    Raises ModelError or ConfigError with all blockers.
+    Raises ModelError or ConfigError with all blockers, and ToolMissingError without HGQ2 where
+    the model needs it.
     """
+    if reader_name(path) == "HGQ2":
+        return Frontend(_open_hgq(path, config, work), work)
+    return Frontend(_open_qkeras(path, config), work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A model file that was read and checked, and how its process is started and fed.
+
+    module: of the process. load: its first request, without the verb. firmware_tail: whether
+    hls4ml can put the tail into firmware.
+    """
+
+    file: KerasFile | HgqFile
+    format: str
+    module: str
+    environment: Mapping[str, str]
+    load: Mapping[str, Any]
+    firmware_tail: bool
+
+
+def _open_qkeras(path: Path, config: Config) -> _Opened:
     file = read_keras_h5(path)
     grid = _input_grid(file, config)
-    return Frontend(file, grid, work)
+    load = {
+        "file": str(path.resolve()),
+        "architecture": file.architecture(tail=False, input_quantizer=grid),
+        "architecture_with_tail": file.architecture(tail=True, input_quantizer=grid),
+        "tail": file.tail,
+    }
+    return _Opened(file, QKERAS, "trigger_ml.frontends.worker", {}, load, True)
+
+
+def _open_hgq(path: Path, config: Config, work: Path) -> _Opened:
+    file = read_keras_v3(path)
+    _refuse_input_type(config)
+    environment = worker_environment("numpy")
+    copy = work / "source.keras"
+    file.write_copy(copy)
+    load = {"file": str(path), "copy": str(copy.resolve()), "tail": file.tail}
+    return _Opened(file, HGQ, "trigger_ml.frontends.hgq_worker", environment, load, False)
 
 
 def _input_grid(file: KerasFile, config: Config) -> tuple[int, int, bool] | None:
     """Bits, integer bits and sign of a quantizer to add, or None."""
     asked = config.firmware.input_type
     if file.has_input_quantizer:
-        if asked is not None:
-            raise ConfigError(
-                Blocker(
-                    "firmware.input_type",
-                    f"the model quantizes its input itself, and {asked} is asked for",
-                    "leave the key out",
-                )
-            )
+        _refuse_input_type(config)
         return None
     if asked is None:
         raise ModelError(
@@ -86,33 +140,41 @@ def _input_grid(file: KerasFile, config: Config) -> tuple[int, int, bool] | None
     return kind.width, kind.integer - int(kind.signed), kind.signed
 
 
-class Frontend:
-    """A loaded model. Close it, or use it in a with block."""
+def _refuse_input_type(config: Config) -> None:
+    """A model with a quantizer on its input leaves no choice of its type."""
+    asked = config.firmware.input_type
+    if asked is not None:
+        raise ConfigError(
+            Blocker(
+                "firmware.input_type",
+                f"the model quantizes its input itself, and {asked} is asked for",
+                "leave the key out",
+            )
+        )
 
-    def __init__(self, file: KerasFile, grid: tuple[int, int, bool] | None, work: Path) -> None:
-        self._file = file
-        self._grid = grid
+
+class Frontend:
+    """A loaded model, from :func:`open_model`. Close it, or use it in a with block."""
+
+    def __init__(self, opened: _Opened, work: Path) -> None:
+        self._opened = opened
         self._work = work
+        file = opened.file
         command = Command(
-            (sys.executable, "-m", "trigger_ml.frontends.worker"), work, "read the model"
+            (sys.executable, "-m", opened.module), work, "read the model", opened.environment
         )
         self._worker = Worker(command)
         try:
-            answer = self._ask(
-                do="load",
-                file=str(file.path.resolve()),
-                architecture=file.architecture(tail=False, input_quantizer=grid),
-                tail=file.tail,
-            )
+            answer = ask(self._worker, do="load", **opened.load)
         except BaseException:
             self._worker.close()
             raise
         self.source = SourceModel(
             file=file.path.name,
             sha256=file.sha256,
-            format=FORMAT,
-            parameters=file.parameters,
-            nonzero=file.nonzero,
+            format=opened.format,
+            parameters=answer.get("parameters", file.parameters),
+            nonzero=answer.get("nonzero", file.nonzero),
             layers=tuple((layer.name, layer.kind) for layer in file.layers),
             float_tail=(file.tail,) if file.tail else (),
             versions=answer["versions"],
@@ -125,7 +187,15 @@ class Frontend:
         """
         softmax = None
         if config.firmware.output is OutputKind.SOFTMAX:
-            if self._file.tail != "softmax":
+            if not self._opened.firmware_tail:
+                raise ConfigError(
+                    Blocker(
+                        "firmware.output",
+                        f"a softmax of {self._opened.format} models has no firmware yet",
+                        "use firmware.output: logits or argmax",
+                    )
+                )
+            if self._opened.file.tail != "softmax":
                 raise ConfigError(
                     Blocker(
                         "firmware.output",
@@ -145,14 +215,20 @@ class Frontend:
             self._work / name for name in ("source_in.npy", "source_out.npy", "source_tail.npy")
         )
         np.save(inputs, values.astype(np.float32))
-        self._ask(do="evaluate", inputs=str(inputs), outputs=str(outputs), tail_outputs=str(tail))
-        return SourceOutputs(np.load(outputs), np.load(tail) if self._file.tail else None)
+        ask(
+            self._worker,
+            do="evaluate",
+            inputs=str(inputs),
+            outputs=str(outputs),
+            tail_outputs=str(tail),
+        )
+        return SourceOutputs(np.load(outputs), np.load(tail) if self._opened.file.tail else None)
 
     def trace(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
         """Outputs of every layer of the source model for a few inputs, by layer name."""
         inputs, outputs = self._work / "trace_in.npy", self._work / "trace_out.npz"
         np.save(inputs, values.astype(np.float32))
-        self._ask(do="trace", inputs=str(inputs), outputs=str(outputs))
+        ask(self._worker, do="trace", inputs=str(inputs), outputs=str(outputs))
         with np.load(outputs) as arrays:
             return {name: arrays[name] for name in arrays.files}
 
@@ -169,9 +245,9 @@ class Frontend:
     def _convert(
         self, config: Config, directory: Path, top: str, softmax: Mapping[str, str] | None
     ) -> FixedGraph:
-        answer = self._ask(
+        answer = ask(
+            self._worker,
             do="convert",
-            file=str(self._file.path.resolve()),
             directory=str(directory),
             top=top,
             backend=config.firmware.backend,
@@ -179,18 +255,8 @@ class Frontend:
             clock_ns=1e3 / config.target.clock_mhz,
             io_type=config.firmware.io_type,
             softmax=softmax,
-            architecture_with_tail=self._file.architecture(tail=True, input_quantizer=self._grid),
         )
         return FixedGraph.from_json(answer["graph"])
-
-    def _ask(self, **request: Any) -> dict[str, Any]:
-        answer = self._worker.ask(request)
-        if "blocked" in answer:
-            blockers = [Blocker(*texts) for texts in answer["blocked"]["blockers"]]
-            kind = ConfigError if answer["blocked"]["kind"] == "config" else ModelError
-            raise kind(blockers)
-        content: dict[str, Any] = answer["answer"]
-        return content
 
 
 def _softmax_types(logits: FixedType, size: int, bits: int) -> dict[str, str]:

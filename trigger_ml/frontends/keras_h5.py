@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,24 +19,27 @@ import numpy as np
 
 from trigger_ml.errors import BlockedError, Blocker, ModelError
 from trigger_ml.frontends.keras_layers import read_layer
+from trigger_ml.frontends.model_file import (
+    TAIL,
+    Layer,
+    first_line,
+    name_problems,
+    read_bytes,
+    wiring_problems,
+)
 from trigger_ml.frontends.quantizers import canonical_quantizer
 
-__all__ = ["FORMAT", "KerasFile", "Layer", "read_keras_h5"]
+__all__ = [
+    "FORMAT",
+    "KerasFile",
+    "Layer",
+    "LayerReader",
+    "cut_tail",
+    "read_keras_h5",
+    "read_layers",
+]
 
 FORMAT: Final = "QKeras .h5 (Keras 2)"
-
-TAIL: Final = ("softmax", "sigmoid")
-"""Last activations that firmware leaves out by default: a trigger compares the logits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One layer: name, class, what it reads, and the parameters that matter."""
-
-    name: str
-    kind: str
-    inputs: tuple[str, ...]
-    config: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,49 +90,36 @@ class KerasFile:
         return all(layer.kind == "QActivation" for layer in readers)
 
 
-def read_keras_h5(path: Path) -> KerasFile:
+LayerReader = Callable[[str, str, Mapping[str, Any]], dict[str, Any]]
+"""Class, name and parameters of a layer to the parameters that matter."""
+
+
+def read_keras_h5(path: Path, reader: LayerReader = read_layer) -> KerasFile:
     """Read and check a model file.
 
-    Raises ModelError with everything in it that cannot become firmware.
+    reader: says which layers may be in it. Raises ModelError with everything in it that cannot
+    become firmware.
     """
-    data = _bytes(path)
+    data = read_bytes(path)
     try:
         with h5py.File(path, "r") as file:
             config = _model_config(file, path)
             parameters, nonzero, bad = _weights(file, path)
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise ModelError(
-            Blocker(
-                str(path), f"cannot be read as HDF5: {_first_line(error)}", "is the file whole?"
-            )
+            Blocker(str(path), f"cannot be read as HDF5: {first_line(error)}", "is the file whole?")
         ) from error
-    layers, blockers = _layers(config, path)
+    layers, blockers = read_layers(config, path, reader)
     blockers += bad
     tail = ""
     if not blockers:
-        layers, tail, blockers = _cut_tail(layers)
+        layers, tail, blockers = cut_tail(layers)
     if blockers:
         raise ModelError(blockers)
     shape = tuple(int(size) for size in layers[0].config["batch_input_shape"][1:])
     name = str(config.get("config", {}).get("name") or "model")
     digest = hashlib.sha256(data).hexdigest()
     return KerasFile(path, digest, name, tuple(layers), tail, shape, parameters, nonzero)
-
-
-def _bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise ModelError(Blocker(str(path), "is a folder, not a model file", "give model.h5"))
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(Blocker(str(path), f"cannot be read: {error.strerror}")) from error
-    if not data:
-        raise ModelError(Blocker(str(path), "is empty", "save the model again"))
-    return data
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _model_config(file: h5py.File, path: Path) -> dict[str, Any]:
@@ -150,7 +139,7 @@ def _model_config(file: h5py.File, path: Path) -> dict[str, Any]:
             Blocker(
                 str(path),
                 f"was written by Keras {version}; this version reads Keras 2 files",
-                "save it with tf_keras and QKeras 0.9",
+                "save HGQ2 models as .keras, and QKeras ones with tf_keras and QKeras 0.9",
             )
         )
     try:
@@ -183,7 +172,9 @@ def _weights(file: h5py.File, path: Path) -> tuple[int, int, list[Blocker]]:
     return int(totals[0]), int(totals[1]), bad
 
 
-def _layers(config: Mapping[str, Any], path: Path) -> tuple[list[Layer], list[Blocker]]:
+def read_layers(
+    config: Mapping[str, Any], path: Path, reader: LayerReader
+) -> tuple[list[Layer], list[Blocker]]:
     """Layers in order with sane parameters, and what is wrong with the others."""
     kind = config.get("class_name")
     if kind not in ("Functional", "Model", "Sequential"):
@@ -197,11 +188,11 @@ def _layers(config: Mapping[str, Any], path: Path) -> tuple[list[Layer], list[Bl
     blockers: list[Blocker] = []
     for item in raw:
         try:
-            layers.append(_layer(item))
+            layers.append(_layer(item, reader))
         except BlockedError as error:
             blockers.extend(error.blockers)
-    blockers += _name_problems([str(item["config"].get("name")) for item in raw])
-    blockers += _wiring_problems(layers) if not blockers else []
+    blockers += name_problems([str(item["config"].get("name")) for item in raw])
+    blockers += wiring_problems(layers) if not blockers else []
     return layers, blockers
 
 
@@ -227,10 +218,10 @@ def _sequential(raw: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return chain
 
 
-def _layer(item: Mapping[str, Any]) -> Layer:
+def _layer(item: Mapping[str, Any], reader: LayerReader) -> Layer:
     kind, config = item["class_name"], item["config"]
     name = str(config.get("name"))
-    return Layer(name, kind, tuple(_inbound(item, name)), read_layer(kind, name, config))
+    return Layer(name, kind, tuple(_inbound(item, name)), reader(kind, name, config))
 
 
 def _inbound(item: Mapping[str, Any], name: str) -> Iterator[str]:
@@ -247,49 +238,11 @@ def _inbound(item: Mapping[str, Any], name: str) -> Iterator[str]:
         raise ModelError(Blocker(f"layer {name}", "its inputs cannot be read")) from error
 
 
-def _name_problems(names: list[str]) -> list[Blocker]:
-    found = []
-    lower: dict[str, str] = {}
-    for name in names:
-        where = f"layer {name}"
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-            found.append(Blocker(where, "this name cannot be a C++ identifier", "rename the layer"))
-        elif name.lower() in ("input", "output_data", "input_data"):
-            found.append(Blocker(where, "hls4ml cannot use this name", "rename the layer"))
-        elif name.lower() in lower:
-            other = lower[name.lower()]
-            found.append(Blocker(where, f"hls4ml takes it for {other}", "rename one of them"))
-        lower[name.lower()] = name
-    return found
-
-
-def _wiring_problems(layers: list[Layer]) -> list[Blocker]:
-    found = []
-    known: set[str] = set()
-    for position, layer in enumerate(layers):
-        for name in layer.inputs:
-            if name not in known:
-                found.append(
-                    Blocker(f"layer {layer.name}", f"reads {name}, which is not before it")
-                )
-        is_input = layer.kind == "InputLayer"
-        if is_input != (position == 0) or len(layer.inputs) != int(not is_input):
-            found.append(
-                Blocker(
-                    f"layer {layer.name}",
-                    "only a chain of layers with one input can be compiled yet",
-                    "split the model",
-                )
-            )
-        known.add(layer.name)
-    return found
-
-
-def _cut_tail(layers: list[Layer]) -> tuple[list[Layer], str, list[Blocker]]:
+def cut_tail(layers: list[Layer]) -> tuple[list[Layer], str, list[Blocker]]:
     """Take a last softmax or sigmoid off, whether a layer of its own or inside a dense one."""
     last = layers[-1]
     function = str(last.config.get("activation") or "linear")
-    if last.kind == "Activation" and function in TAIL:
+    if last.kind in ("Activation", "Softmax") and function in TAIL:
         layers = layers[:-1]
     elif last.kind in ("QDense", "Dense") and function in TAIL:
         layers = [*layers[:-1], Layer(last.name, last.kind, last.inputs, _linear(last.config))]

@@ -1,30 +1,29 @@
-"""The front-end process: TensorFlow, QKeras and hls4ml live here and nowhere else.
+"""The front-end process for QKeras models: TensorFlow, QKeras and hls4ml live here alone.
 
-Started by :mod:`trigger_ml.frontends.client` with ``python -m trigger_ml.frontends.worker``.
-It reads one JSON request a line and writes one JSON answer a line (see
-:class:`trigger_ml.toolrun.Worker`). QKeras 0.9 and hls4ml 1.3 need Keras 2 under the name
-``keras``, so that name is bound to tf_keras before either is imported.
+Started by :mod:`trigger_ml.frontends.client` with ``python -m trigger_ml.frontends.worker``. It
+answers requests as :mod:`trigger_ml.serving` says. QKeras 0.9 and hls4ml 1.3 need Keras 2 under
+the name ``keras``, so that name is bound to tf_keras before either is imported.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from trigger_ml.errors import BlockedError, Blocker, ConfigError, ModelError
+from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.frontends.hls_project import backend_name, project_settings, write_project
 from trigger_ml.graph.from_hls4ml import read_graph
+from trigger_ml.serving import serve
 
 PACKAGES: Final = ("tensorflow", "tf_keras", "QKeras", "hls4ml", "numpy")
 BATCH: Final = 16384
-STAMP: Final = "trigger_ml"
 
 
 def _bind_keras() -> None:
@@ -41,23 +40,23 @@ class _Server:
 
     def __init__(self) -> None:
         self._model: Any = None
-        self._tail = ""
+        self._tail = self._file = self._with_tail = ""
 
     def load(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Build the reduced architecture and put the file's weights into it."""
         self._model = _load(request["architecture"], request["file"])
-        self._tail = request["tail"]
+        self._tail, self._file = request["tail"], request["file"]
+        self._with_tail = request["architecture_with_tail"]
         return {"versions": {name: version(name) for name in PACKAGES}}
 
     def convert(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Convert with hls4ml, write the HLS project, answer the fixed-point graph."""
         model = self._model
         if request["softmax"] is not None:
-            model = _load(request["architecture_with_tail"], request["file"])
+            model = _load(self._with_tail, self._file)
         project = _convert(model, request)
         graph = read_graph(project, request["top"])
-        project.write()
-        _make_reproducible(Path(request["directory"]), project.config.config["Stamp"])
+        write_project(project, Path(request["directory"]))
         return {"graph": graph.to_json()}
 
     def evaluate(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,42 +106,16 @@ def _load(architecture: str, file: str) -> Any:
 def _convert(model: Any, request: Mapping[str, Any]) -> Any:
     """hls4ml ModelGraph with every type settled by hls4ml's bit-exact pass."""
     import hls4ml
-    from hls4ml.converters import create_config
     from hls4ml.converters.keras_v2_to_hls import get_model_arch, parse_keras_model
 
-    backend = _backend(hls4ml.backends.get_available_backends(), request["backend"])
+    backend = backend_name(request["backend"])
     choice = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=backend)
-    for layer in choice["LayerName"].values():
-        layer["Trace"] = True
-    config = create_config(
-        output_dir=request["directory"],
-        project_name=request["top"],
-        backend=backend,
-        part=request["part"],
-        clock_period=request["clock_ns"],
-        io_type=request["io_type"],
-    )
-    config["KerasModel"] = model
-    config["TraceOutput"] = True
-    config["HLSConfig"] = {
-        "Model": {**choice["Model"], "BitExact": True},
-        "LayerName": choice["LayerName"],
-    }
+    config = project_settings(request, model, choice["Model"], choice["LayerName"])
     architecture, reader = get_model_arch(config)
     layers, inputs, outputs, _ = parse_keras_model(architecture, reader)
     if request["softmax"] is not None:
         _size_softmax(layers[-1], request["softmax"])
     return hls4ml.model.ModelGraph.from_layer_list(config, layers, inputs, outputs)
-
-
-def _make_reproducible(directory: Path, stamp: str) -> None:
-    """Take hls4ml's random stamp, its copy of the model and this machine's paths out."""
-    (directory / "keras_model.keras").unlink(missing_ok=True)
-    for path in (directory / "build_lib.sh", directory / "hls4ml_config.yml"):
-        text = path.read_text(encoding="utf-8").replace(stamp, STAMP)
-        lines = [line for line in text.splitlines() if not line.startswith("KerasModel:")]
-        text = "\n".join(lines) + "\n"
-        path.write_text(text.replace(str(directory), "."), encoding="utf-8")
 
 
 def _size_softmax(layer: dict[str, Any], sizes: Mapping[str, str]) -> None:
@@ -166,40 +139,18 @@ def _size_softmax(layer: dict[str, Any], sizes: Mapping[str, str]) -> None:
     )
 
 
-def _backend(available: list[str], asked: str) -> str:
-    by_lower = {name.lower(): name for name in available}
-    if asked.lower() not in by_lower:
-        raise ConfigError(
-            Blocker(
-                "firmware.backend",
-                f"hls4ml has no backend {asked}",
-                f"installed are {', '.join(sorted(available))}",
-            )
-        )
-    return by_lower[asked.lower()]
-
-
 def main() -> None:
     """Answer requests until the input ends."""
     _bind_keras()
     server = _Server()
-    verbs: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-        "load": server.load,
-        "convert": server.convert,
-        "evaluate": server.evaluate,
-        "trace": server.trace,
-    }
-    with os.fdopen(int(os.environ["TRIGGER_ML_ANSWERS"]), "w", encoding="utf-8") as answers:
-        for line in sys.stdin:
-            request = json.loads(line)
-            try:
-                answer = {"answer": verbs[request["do"]](request)}
-            except BlockedError as error:
-                kind = "config" if isinstance(error, ConfigError) else "model"
-                blockers = [[b.where, b.what, b.fix] for b in error.blockers]
-                answer = {"blocked": {"kind": kind, "blockers": blockers}}
-            answers.write(json.dumps(answer) + "\n")
-            answers.flush()
+    serve(
+        {
+            "load": server.load,
+            "convert": server.convert,
+            "evaluate": server.evaluate,
+            "trace": server.trace,
+        }
+    )
 
 
 if __name__ == "__main__":

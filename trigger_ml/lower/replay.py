@@ -203,11 +203,23 @@ def _affine(
     weight = operation.weight_type.decode(weight_codes)
     bias = accumulator.decode(accumulator.cast(bias_codes, operation.bias_type.fraction))
     if source.fraction + operation.weight_type.fraction <= accumulator.fraction:
-        total = symbols @ weight + bias
+        total = _without_sign_tables(symbols) @ weight + bias
     else:
         products = _cast(symbols[..., :, None] * weight, accumulator)
         total = np.sum(products, axis=-2) + bias
     return _cast(_cast(total, accumulator), node.type)
+
+
+def _without_sign_tables(symbols: Symbols) -> Symbols:
+    """The same elements, multiplied without tables of bits where one is a lone sign bit.
+
+    alkaid 0.8.2 takes every one-bit element of a product for 0 or one step and addresses a table
+    with six of them; a sign bit is 0 or minus one step, and its tracer stops there.
+    """
+    lone = any(element.low < 0 and sum(element.kif) == 1 for element in np.ravel(symbols))
+    if not lone:
+        return symbols
+    return FVArray(np.asarray(symbols), {**symbols.solver_options, "binary_lut": False})
 
 
 def _global_average(node: Node, symbols: Symbols, _source: FixedType) -> Symbols:

@@ -23,8 +23,11 @@ from trigger_ml.report.words import count
 
 __all__ = [
     "LIGHT",
+    "STYLE",
     "THEMED",
     "Palette",
+    "canvas",
+    "ink_legend",
     "pipeline_figure",
     "ranges_figure",
     "resources_figure",
@@ -54,7 +57,7 @@ def pipeline_figure(report: Report, palette: Palette = THEMED) -> Figure | None:
     pipeline = report.pipeline
     if not pipeline.stage_delays_ns:
         return None
-    figure, axes = _canvas(2.7, palette)
+    figure, axes = canvas(2.7, palette)
     _draw_stages(axes, pipeline, palette)
     return figure
 
@@ -93,7 +96,7 @@ def _draw_stages(axes: Axes, pipeline: Pipeline, palette: Palette) -> None:
     legend = axes.legend(
         loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, borderaxespad=0.2
     )
-    _ink_legend(legend.get_texts(), palette)
+    ink_legend(legend.get_texts(), palette)
 
 
 def ranges_figure(report: Report, palette: Palette = THEMED) -> Figure | None:
@@ -104,7 +107,7 @@ def ranges_figure(report: Report, palette: Palette = THEMED) -> Figure | None:
     layers = [layer for layer in report.layers if layer.range is not None][:MAX_ROWS]
     if not layers:
         return None
-    figure, axes = _canvas(0.9 + 0.33 * len(layers), palette)
+    figure, axes = canvas(0.9 + 0.33 * len(layers), palette)
     for row, layer in enumerate(layers):
         _draw_bits(axes, row, layer, palette)
     high = max(layer.integer for layer in layers)
@@ -166,7 +169,7 @@ def resources_figure(report: Report, palette: Palette = THEMED) -> Figure | None
     layers = [layer for layer in report.layers if layer.cost_lut][:MAX_ROWS]
     if not layers:
         return None
-    figure, axes = _canvas(0.7 + 0.3 * len(layers), palette)
+    figure, axes = canvas(0.7 + 0.3 * len(layers), palette)
     luts = [layer.cost_lut or 0.0 for layer in layers]
     axes.barh(range(len(layers)), luts, 0.72, color=palette.accent)
     for row, lut in enumerate(luts):
@@ -191,7 +194,7 @@ def roc_figure(report: Report, palette: Palette = THEMED) -> Figure | None:
     detail = report.physics.detail if report.physics else None
     if detail is None or not detail.curves:
         return None
-    figure, axes = _canvas(3.9, palette)
+    figure, axes = canvas(3.9, palette)
     styles = {"float": (":", 1.3), "quantized": ("--", 1.3), "firmware": ("-", 1.5)}
     names = list(dict.fromkeys(curve.class_name for curve in detail.curves))
     for curve in detail.curves:
@@ -244,16 +247,17 @@ def _roc_legends(
     ]
     second = axes.legend(witnesses, shown, loc="upper left", frameon=False, title="witness")
     for legend in (first, second):
-        _ink_legend([*legend.get_texts(), legend.get_title()], palette)
+        ink_legend([*legend.get_texts(), legend.get_title()], palette)
         legend.set_alignment("left")
 
 
-def _ink_legend(texts: Sequence[Text], palette: Palette) -> None:
+def ink_legend(texts: Sequence[Text], palette: Palette) -> None:
+    """Give a legend's texts the colour of ink, and take their letters as they are."""
     for text in texts:
         text.set(color=palette.ink, parse_math=False)
 
 
-def _canvas(height: float, palette: Palette) -> tuple[Figure, Axes]:
+def canvas(height: float, palette: Palette) -> tuple[Figure, Axes]:
     """An empty figure of the report's width, ``height`` inches tall, without a background."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")

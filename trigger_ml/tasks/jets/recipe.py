@@ -6,15 +6,13 @@ that name the nearest known one, and all problems are reported at once.
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from trigger_ml.errors import Blocker, ConfigError
+from trigger_ml.settings import read_settings, to_yaml
+from trigger_ml.splits import Split
 
 __all__ = ["Inputs", "Network", "Pruning", "Recipe", "Split", "Training", "read_recipe"]
 
@@ -99,19 +97,6 @@ class Training(_Section):
     being the true class (G. Hinton et al., arXiv:1503.02531, temperature 1)."""
 
 
-class Split(_Section):
-    """Shares of the events, by event number. What is left trains."""
-
-    test: float = Field(default=0.5, gt=0, lt=1)
-    validation: float = Field(default=0.05, gt=0, lt=1)
-
-    @model_validator(mode="after")
-    def _leaves_something(self) -> Split:
-        if self.test + self.validation >= 1:
-            raise ValueError("test and validation must leave events for training")
-        return self
-
-
 class Recipe(_Section):
     """The whole file."""
 
@@ -140,46 +125,9 @@ class Recipe(_Section):
 
     def to_yaml(self) -> str:
         """YAML text with every key, as :func:`read_recipe` reads it."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        return to_yaml(self)
 
 
 def read_recipe(path: Path) -> Recipe:
     """Read a YAML recipe. Raises ConfigError listing every wrong key and value."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(Blocker(str(path), f"cannot be read: {error.strerror}")) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(Blocker(str(path), f"is not YAML: {error}")) from error
-    if not isinstance(data, dict | None):
-        known = ", ".join(Recipe.model_fields)
-        raise ConfigError(Blocker(str(path), "must hold keys and sections", f"they are {known}"))
-    try:
-        return Recipe.model_validate(data or {})
-    except ValidationError as error:
-        raise ConfigError([_blocker(str(path), item) for item in error.errors()]) from error
-
-
-_SECTIONS: Final[dict[str, type[_Section]]] = {
-    "inputs": Inputs,
-    "network": Network,
-    "pruning": Pruning,
-    "training": Training,
-    "split": Split,
-}
-
-
-def _blocker(where: str, item: ErrorDetails) -> Blocker:
-    key = ".".join(map(str, item["loc"]))
-    if item["type"] != "extra_forbidden":
-        return Blocker(f"{where}: {key}", f"{item['msg']}, found {_short(item['input'])}")
-    section = _SECTIONS[str(item["loc"][0])] if len(item["loc"]) > 1 else Recipe
-    known = list(section.model_fields)
-    near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
-    fix = f"did you mean {near[0]}?" if near else f"the keys here are {', '.join(known)}"
-    return Blocker(f"{where}: {key}", "there is no such key", fix)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) < 80 else f"{text[:77]}..."
+    return read_settings(Recipe, path)

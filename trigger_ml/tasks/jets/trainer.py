@@ -8,11 +8,7 @@ QKeras 0.9 needs Keras 2 under the name ``keras``, so that name is bound to tf_k
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import sys
-import warnings
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -21,28 +17,25 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trigger_ml.errors import BlockedError, Blocker, ConfigError
+from trigger_ml.errors import Blocker, ConfigError
+from trigger_ml.graph.types import FixedType
+from trigger_ml.serving import serve
 from trigger_ml.tasks.jets.recipe import Recipe
-
-PACKAGES: Final = (
-    "tensorflow",
-    "tf_keras",
-    "QKeras",
-    "tensorflow-model-optimization",
-    "numpy",
+from trigger_ml.training.qkeras_networks import (
+    PACKAGES,
+    QuantizedLayer,
+    bind_keras,
+    compiled,
+    on_grid,
+    pruner,
+    pruning_callbacks,
+    quantized_chain,
+    unwrapped,
+    weight_counts,
+    without_tail,
 )
+
 PREDICT_BATCH: Final = 16384
-MASK_EVERY: Final = 20
-"""Steps between two looks at which weights are the smallest."""
-
-
-def _bind_keras() -> None:
-    """Make ``keras`` mean Keras 2, quietly and on the CPU."""
-    os.environ.update(CUDA_VISIBLE_DEVICES="", TF_CPP_MIN_LOG_LEVEL="3", TF_USE_LEGACY_KERAS="1")
-    warnings.filterwarnings("ignore")
-    import tf_keras
-
-    sys.modules["keras"] = tf_keras
 
 
 def float_network(inputs: int, classes: int, recipe: Recipe) -> Any:
@@ -66,30 +59,17 @@ def quantized_network(
     wrap: what to put around every layer with weights (and its position among those), for
     pruning.
     """
-    import tf_keras as keras
-    from qkeras import QActivation, QDense, quantized_bits, quantized_relu
-
     widths = recipe.network
-
-    def dense(units: int, name: str, position: int) -> Any:
-        layer = QDense(
-            units,
-            kernel_quantizer=quantized_bits(widths.weight_bits, widths.weight_integer, alpha=1),
-            bias_quantizer=quantized_bits(widths.bias_bits, widths.bias_integer, alpha=1),
-            name=name,
-        )
-        return wrap(layer, position) if wrap else layer
-
-    tensor = source = keras.Input((inputs,), name="features")
-    grid = quantized_bits(recipe.inputs.bits, recipe.inputs.integer, alpha=1)
-    tensor = QActivation(grid, name="input_grid")(tensor)
-    for number, units in enumerate(widths.hidden, 1):
-        tensor = dense(units, f"fc{number}", number - 1)(tensor)
-        relu = quantized_relu(widths.activation_bits, widths.activation_integer)
-        tensor = QActivation(relu, name=f"relu{number}")(tensor)
-    tensor = dense(classes, "logits", len(widths.hidden))(tensor)
-    tensor = keras.layers.Activation("softmax", name="softmax")(tensor)
-    return keras.Model(source, tensor, name="jet_tagger")
+    weight = FixedType(widths.weight_bits, widths.weight_integer + 1)
+    bias = FixedType(widths.bias_bits, widths.bias_integer + 1)
+    relu = FixedType(widths.activation_bits, widths.activation_integer, signed=False)
+    layers = [
+        QuantizedLayer(f"fc{number}", units, weight, bias, relu, f"relu{number}")
+        for number, units in enumerate(widths.hidden, 1)
+    ]
+    layers.append(QuantizedLayer("logits", classes, weight, bias, None))
+    grid = FixedType(recipe.inputs.bits, recipe.inputs.integer + 1)
+    return quantized_chain("jet_tagger", inputs, grid, layers, "softmax", wrap)
 
 
 class _Trainer:
@@ -127,7 +107,7 @@ class _Trainer:
             batch_size=self._recipe.training.batch,
             initial_epoch=done,
             epochs=done + 1,
-            callbacks=_pruning_callbacks(name),
+            callbacks=pruning_callbacks() if name == "quantized" else [],
             verbose=0,
         )
         self._epochs[name] = done + 1
@@ -150,15 +130,15 @@ class _Trainer:
         network = quantized_network(*shape, self._recipe)
         for layer in network.layers:
             if layer.get_weights():
-                trained = _unwrapped(self._students["quantized"], layer.name).get_weights()
-                layer.set_weights(_on_grid(layer, trained))
+                trained = unwrapped(self._students["quantized"], layer.name).get_weights()
+                layer.set_weights(on_grid(layer, trained))
         self._networks["quantized"] = network
         network.save(models / "model.h5", include_optimizer=False)
         self._networks["float"].save(models / "float_baseline.h5", include_optimizer=False)
         for name, model in self._networks.items():
-            logits = self._predict(_without_softmax(model), "x_test")
+            logits = self._predict(without_tail(model), "x_test")
             np.save(scratch / f"{name}_logits.npy", logits.astype(np.float64))
-        return {"layers": _weight_counts(network)}
+        return {"layers": weight_counts(network)}
 
     def _predict(self, model: Any, jets: str) -> NDArray[Any]:
         answer = model.predict(self._jets[jets], batch_size=PREDICT_BATCH, verbose=0)
@@ -170,116 +150,31 @@ class _Trainer:
         shape = self._jets["x_train"].shape[1], self._targets.shape[1]
         if name == "float":
             network = self._networks["float"] = float_network(*shape, self._recipe)
-            return _compiled(
+            return compiled(
                 network, training.float_learning_rate, self._steps(training.float_epochs)
             )
         steps = self._steps(training.quantized_epochs)
-        network = quantized_network(*shape, self._recipe, _pruner(self._recipe, steps))
+        pruning = self._recipe.pruning
+        wrap = pruner(self._recipe.layer_sparsity, pruning.begin, pruning.end, steps)
+        network = quantized_network(*shape, self._recipe, wrap)
         for layer in self._networks["float"].layers:
             if layer.get_weights():
-                _unwrapped(network, layer.name).set_weights(layer.get_weights())
+                unwrapped(network, layer.name).set_weights(layer.get_weights())
         answers = self._predict(self._networks["float"], "x_train")
         share = training.distillation
         mixed = (1 - share) * self._targets + share * answers
         self._targets = mixed.astype(np.float32)
-        return _compiled(network, training.quantized_learning_rate, steps)
+        return compiled(network, training.quantized_learning_rate, steps)
 
     def _steps(self, epochs: int) -> int:
         return epochs * math.ceil(len(self._targets) / self._recipe.training.batch)
 
 
-def _without_softmax(network: Any) -> Any:
-    import tf_keras as keras
-
-    return keras.Model(network.input, network.layers[-2].output)
-
-
-def _compiled(network: Any, rate: float, steps: int) -> Any:
-    import tf_keras as keras
-
-    model = _without_softmax(network)
-    schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
-    model.compile(
-        keras.optimizers.Adam(schedule),
-        keras.losses.CategoricalCrossentropy(from_logits=True),
-    )
-    return model
-
-
-def _pruner(recipe: Recipe, steps: int) -> Callable[[Any, int], Any]:
-    """What wraps a layer for pruning on the recipe's schedule, over so many steps in all."""
-    from tensorflow_model_optimization.sparsity import keras as sparsity
-
-    begin = int(recipe.pruning.begin * steps)
-    span = max(int((recipe.pruning.end - recipe.pruning.begin) * steps), 1)
-    frequency = max(1, min(MASK_EVERY, span // 10))
-    end = begin + frequency * math.ceil(span / frequency)  # so that the last look is at the end
-
-    def wrap(layer: Any, position: int) -> Any:
-        schedule = sparsity.PolynomialDecay(
-            initial_sparsity=0.0,
-            final_sparsity=recipe.layer_sparsity[position],
-            begin_step=begin,
-            end_step=end,
-            frequency=frequency,
-        )
-        return sparsity.prune_low_magnitude(layer, schedule, name=f"pruned_{layer.name}")
-
-    return wrap
-
-
-def _pruning_callbacks(name: str) -> list[Any]:
-    if name == "float":
-        return []
-    from tensorflow_model_optimization.sparsity import keras as sparsity
-
-    return [sparsity.UpdatePruningStep()]
-
-
-def _unwrapped(model: Any, name: str) -> Any:
-    """The layer of that name, whether it is wrapped for pruning or not."""
-    for layer in model.layers:
-        inner = getattr(layer, "layer", layer)
-        if inner.name == name:
-            return inner
-    raise KeyError(name)
-
-
-def _on_grid(layer: Any, weights: list[NDArray[Any]]) -> list[NDArray[Any]]:
-    """Weights as the layer's own quantizers round them, so that the file holds what is used."""
-    quantizers = (layer.kernel_quantizer_internal, layer.bias_quantizer_internal)
-    return [
-        np.asarray(quantizer(values)) for quantizer, values in zip(quantizers, weights, strict=True)
-    ]
-
-
-def _weight_counts(network: Any) -> dict[str, list[int]]:
-    """Weights (without biases) and zeros among them, by layer."""
-    kernels = {
-        layer.name: layer.get_weights()[0] for layer in network.layers if layer.get_weights()
-    }
-    return {name: [kernel.size, int((kernel == 0).sum())] for name, kernel in kernels.items()}
-
-
 def main() -> None:
     """Answer requests until the input ends."""
-    _bind_keras()
+    bind_keras()
     trainer = _Trainer()
-    verbs: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-        "start": trainer.start,
-        "epoch": trainer.epoch,
-        "finish": trainer.finish,
-    }
-    with os.fdopen(int(os.environ["TRIGGER_ML_ANSWERS"]), "w", encoding="utf-8") as answers:
-        for line in sys.stdin:
-            request = json.loads(line)
-            answer: dict[str, Any]
-            try:
-                answer = {"answer": verbs[request["do"]](request)}
-            except BlockedError as error:
-                answer = {"blocked": [[b.where, b.what, b.fix] for b in error.blockers]}
-            answers.write(json.dumps(answer) + "\n")
-            answers.flush()
+    serve({"start": trainer.start, "epoch": trainer.epoch, "finish": trainer.finish})
 
 
 if __name__ == "__main__":

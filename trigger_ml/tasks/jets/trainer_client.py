@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trigger_ml.errors import Blocker, ConfigError
 from trigger_ml.progress import Stopwatch
+from trigger_ml.serving import ask
 from trigger_ml.tasks.jets.names import CLASSES
 from trigger_ml.tasks.jets.recipe import Recipe
 from trigger_ml.toolrun import Command, Worker
@@ -59,14 +59,14 @@ def train_networks(
     )
     with Worker(command) as worker:
         start = {"arrays": str(arrays), "classes": len(CLASSES)}
-        started = _ask(worker, do="start", recipe=recipe.model_dump(mode="json"), **start)
+        started = ask(worker, do="start", recipe=recipe.model_dump(mode="json"), **start)
         for name, epochs in _epochs(recipe).items():
             with watch.stage(name, TITLES[name]) as stage:
                 for number in range(epochs):
-                    told = _ask(worker, do="epoch", network=name)
+                    told = ask(worker, do="epoch", network=name)
                     stage.moved(number + 1, epochs)
                 stage.note = f"loss {told['loss']:.4f}, validation {told['validation']:.2%}"
-        done = _ask(worker, do="finish", models=str(models), scratch=str(scratch))
+        done = ask(worker, do="finish", models=str(models), scratch=str(scratch))
     return Networks(
         {name: np.load(scratch / f"{name}_logits.npy") for name in TITLES},
         {name: (int(size), int(zero)) for name, (size, zero) in done["layers"].items()},
@@ -77,11 +77,3 @@ def train_networks(
 def _epochs(recipe: Recipe) -> dict[str, int]:
     training = recipe.training
     return {"float": training.float_epochs, "quantized": training.quantized_epochs}
-
-
-def _ask(worker: Worker, **request: Any) -> dict[str, Any]:
-    answer = worker.ask(request)
-    if "blocked" in answer:
-        raise ConfigError([Blocker(*texts) for texts in answer["blocked"]])
-    content: dict[str, Any] = answer["answer"]
-    return content

@@ -1,0 +1,84 @@
+"""What the readers of all model file formats share: a layer, names, wiring, the last activation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from trigger_ml.errors import Blocker, ModelError
+
+__all__ = ["TAIL", "Layer", "first_line", "name_problems", "read_bytes", "wiring_problems"]
+
+TAIL: Final = ("softmax", "sigmoid")
+"""Last activations that firmware leaves out by default: a trigger compares the logits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer: name, class, what it reads, and the parameters that matter."""
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    config: Mapping[str, Any]
+
+
+def read_bytes(path: Path) -> bytes:
+    """A model file's content. Raises ModelError when it cannot be read or is empty."""
+    if path.is_dir():
+        raise ModelError(Blocker(str(path), "is a folder, not a model file", "give the file in it"))
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(Blocker(str(path), f"cannot be read: {error.strerror}")) from error
+    if not data:
+        raise ModelError(Blocker(str(path), "is empty", "save the model again"))
+    return data
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, in one line."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def name_problems(names: Sequence[str]) -> list[Blocker]:
+    """A blocker for each layer name that hls4ml or its C++ cannot take."""
+    found = []
+    lower: dict[str, str] = {}
+    for name in names:
+        where = f"layer {name}"
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+            found.append(Blocker(where, "this name cannot be a C++ identifier", "rename the layer"))
+        elif name.lower() in ("input", "output_data", "input_data"):
+            found.append(Blocker(where, "hls4ml cannot use this name", "rename the layer"))
+        elif name.lower() in lower:
+            other = lower[name.lower()]
+            found.append(Blocker(where, f"hls4ml takes it for {other}", "rename one of them"))
+        lower[name.lower()] = name
+    return found
+
+
+def wiring_problems(layers: Sequence[Layer]) -> list[Blocker]:
+    """What keeps layers, in evaluation order, from being one chain with one input."""
+    found = []
+    known: set[str] = set()
+    for position, layer in enumerate(layers):
+        for name in layer.inputs:
+            if name not in known:
+                found.append(
+                    Blocker(f"layer {layer.name}", f"reads {name}, which is not before it")
+                )
+        is_input = layer.kind == "InputLayer"
+        if is_input != (position == 0) or len(layer.inputs) != int(not is_input):
+            found.append(
+                Blocker(
+                    f"layer {layer.name}",
+                    "only a chain of layers with one input can be compiled yet",
+                    "split the model",
+                )
+            )
+        known.add(layer.name)
+    return found
