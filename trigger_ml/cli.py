@@ -6,12 +6,11 @@ Exit codes: 0 all verdicts pass; 2 bad input or a missing tool; 3 a mismatch or 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,18 +18,18 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from trigger_ml import __version__
+from trigger_ml.cli_compress import compress, explore
+from trigger_ml.cli_sets import data_events, train_measure, train_set
 from trigger_ml.errors import BlockedError, BuildError, TriggerMLError
+from trigger_ml.terminal import EXIT_VERDICT, FILE, console, listener, shown
 
 if TYPE_CHECKING:
     from trigger_ml.config import Config
-    from trigger_ml.progress import Listener
 
 __all__ = ["main"]
 
 EXIT_BAD_INPUT: Final = 2
-EXIT_VERDICT: Final = 3
 EXIT_INTERRUPTED: Final = 130
-FILE = click.Path(path_type=Path)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -89,12 +88,12 @@ def _compile(
     from trigger_ml.report.terminal import terminal_summary
 
     command = shlex.join(["trigger-ml", *sys.argv[1:]])
-    with _listener() as listener:
-        outcome = compile_model(Request(model, config, data, output, command), listener)
+    with listener() as hears:
+        outcome = compile_model(Request(model, config, data, output, command), hears)
     if as_json:
         click.echo(outcome.report.to_text(), nl=False)
     else:
-        _console().print(terminal_summary(outcome.report, _shown(outcome.folder / "report.html")))
+        console().print(terminal_summary(outcome.report, shown(outcome.folder / "report.html")))
     sys.exit(0 if outcome.report.passed else EXIT_VERDICT)
 
 
@@ -105,8 +104,8 @@ def check(build: Path, quick: bool) -> None:
     """Repeat every measurement of BUILD and hold it to its lock file."""
     from trigger_ml.pipeline import check_build
 
-    with _listener() as listener:
-        outcome = check_build(build, listener, synthesis=not quick)
+    with listener() as hears:
+        outcome = check_build(build, hears, synthesis=not quick)
     for verdict in outcome.verdicts:
         mark = "ok  " if verdict.passed else "FAIL"
         click.echo(f"{mark} {verdict.name}: {verdict.message}")
@@ -134,7 +133,7 @@ def report(build: Path, as_json: bool, as_markdown: bool) -> None:
         click.echo(markdown(found))
     else:
         folder = build if build.is_dir() else build.parent
-        _console().print(terminal_summary(found, _shown(folder / "report.html")))
+        console().print(terminal_summary(found, shown(folder / "report.html")))
 
 
 @cli.group()
@@ -156,14 +155,14 @@ def data_jets(output: Path, jets: int, seed: int, workers: int | None) -> None:
     from trigger_ml.tasks.jets.validate import mass_peaks
 
     title = "PYTHIA 8 and FastJet"
-    with _listener() as listener:
-        listener.started(title)
+    with listener() as hears:
+        hears.started(title)
         card = generate(
             output,
             jets,
             seed=seed,
             workers=workers or os.cpu_count() or 1,
-            progress=lambda done, total: listener.moved(title, done, total),
+            progress=lambda done, total: hears.moved(title, done, total),
         )
     click.echo(card.to_json())
     peaks = mass_peaks(load_jets(output, constituents=False))
@@ -186,8 +185,8 @@ def train_jets(data_file: Path, output: Path, recipe_file: Path | None) -> None:
     from trigger_ml.tasks.jets.train import train_tagger
 
     recipe = read_recipe(recipe_file) if recipe_file else Recipe()
-    with _listener() as listener:
-        result = train_tagger(data_file, output, recipe, listener)
+    with listener() as hears:
+        result = train_tagger(data_file, output, recipe, hears)
     for witness in result.comparison.witnesses:
         accuracy = witness.accuracy
         interval = f"95 % interval {accuracy.low:.2%} to {accuracy.high:.2%}"
@@ -212,86 +211,15 @@ def doctor(as_json: bool) -> None:
             mark = "ok" if item.good else ("MISSING" if item.blocking else "-")
             advice = "" if item.good else " ".join(filter(None, (item.problem, item.how)))
             table.add_row(mark, item.name, item.found or "", item.purpose, advice)
-        _console().print(table)
+        console().print(table)
     sys.exit(EXIT_BAD_INPUT if any(item.blocking for item in findings) else 0)
 
 
-def _shown(path: Path) -> Path:
-    """A path as a person would type it: relative where it lies below this folder."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(highlight=False)
-
-
-@contextlib.contextmanager
-def _listener() -> Iterator[Listener]:
-    """Progress on standard error: live bars on a terminal, a line for each stage elsewhere."""
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
-    listener = _Bars(console) if console.is_terminal else _Lines()
-    with listener:
-        yield listener
-
-
-class _Lines:
-    """One line for each stage that took more than a blink."""
-
-    def __enter__(self) -> _Lines:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        pass
-
-    def started(self, stage: str) -> None:
-        click.echo(f"... {stage}", err=True)
-
-    def moved(self, stage: str, done: int, total: int) -> None:
-        pass
-
-    def ended(self, stage: str, seconds: float, note: str) -> None:
-        click.echo(f"    {stage}: {seconds:.1f} s{f', {note}' if note else ''}", err=True)
-
-
-class _Bars:
-    """A live line for each stage that runs, and a kept line when it has ended."""
-
-    def __init__(self, console: Any) -> None:
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        self._console = console
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-        )
-        self._tasks: dict[str, Any] = {}
-
-    def __enter__(self) -> _Bars:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._progress.stop()
-
-    def started(self, stage: str) -> None:
-        self._tasks[stage] = self._progress.add_task(stage, total=None)
-
-    def moved(self, stage: str, done: int, total: int) -> None:
-        if stage in self._tasks:
-            self._progress.update(self._tasks[stage], completed=done, total=total)
-
-    def ended(self, stage: str, seconds: float, note: str) -> None:
-        if stage in self._tasks:
-            self._progress.remove_task(self._tasks.pop(stage))
-        self._console.print(f"  {stage}: {seconds:.1f} s{f', {note}' if note else ''}")
+data.add_command(data_events)
+train.add_command(train_set)
+train.add_command(train_measure)
+cli.add_command(compress)
+cli.add_command(explore)
 
 
 def main() -> None:

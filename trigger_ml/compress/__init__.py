@@ -1,0 +1,1 @@
+"""Smaller networks: post-training fixed point, pruning, fine-tuning, and the search over them."""
