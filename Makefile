@@ -10,7 +10,7 @@ HGQ2 := $(VENV)/share/trigger_ml/hgq2
 DEBIAN_PACKAGES := g++ make perl iverilog ghdl-mcode libpython3.11 python3-venv
 DEBIAN_PROGRAMS := g++ make perl iverilog vvp ghdl
 
-.PHONY: demo test acceptance bench lint system setup setup-test clean
+.PHONY: demo test acceptance bench frontier lint system setup setup-test clean
 
 demo: setup ## compile the committed jet tagger, end to end
 	$(BIN)/trigger-ml compile models/jet_tagger/model.h5 \
@@ -25,6 +25,14 @@ acceptance: setup-test ## the slow whole-flow tests
 
 bench: setup-test ## wall times and event rates, as ratios against hls4ml
 	$(BIN)/python benchmarks/stages.py
+
+# Labelled events with their sides, of the jets that models/jet_tagger/data_card.json describes:
+#   trigger-ml data jets --jets 40000 --output build/jets.h5
+#   trigger-ml data events build/jets.h5 --recipe models/jet_tagger/recipe.yaml \
+#       --scaling models/jet_tagger/scaling.json --validation 36000 --output build/jets.npz
+DATA ?= build/jets.npz
+frontier: setup-test ## our frontier against uniform QKeras and hls4ml's optimizer, on DATA
+	$(BIN)/python benchmarks/frontier.py --data $(DATA) --output build/frontier
 
 lint: setup-test
 	$(BIN)/ruff check .

@@ -56,6 +56,18 @@ def test_what_is_drawn_is_what_was_given(count: int) -> None:
     assert "published, other data set: OpenML $set_1$" in words
 
 
+def test_what_the_front_is_compared_with_is_told_apart_by_origin() -> None:
+    others = [replace(point, origin=name) for point, name in zip(points(3), "aba", strict=True)]
+    figure = front_figure((), metric="accuracy", comparison=others)
+    assert figure is not None
+    drawn = {item.get_label(): item.lines[0] for item in figure.axes[0].containers}
+    assert {name: list(line.get_xdata()) for name, line in drawn.items()} == {
+        "a": [others[0].lut, others[2].lut],
+        "b": [others[1].lut],
+    }
+    assert len({line.get_marker() for line in drawn.values()}) == 2
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("lut", [1, 100, 1400, 3300, 7e5])
 def test_the_axis_always_has_a_label(lut: float) -> None:

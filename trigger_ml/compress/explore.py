@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -54,6 +54,7 @@ class ExploreRequest:
     counted. jobs: how many at once. scheduler: see :mod:`trigger_ml.compress.workers`.
     storage: URL of an Optuna storage, or journal:FILE; ``study.db`` in the folder when None.
     defaults: parameters of the first trial, as far as the space holds them; the rest is drawn.
+    prepare: writes what the evaluator reads into the folder, once the folder is ours.
     """
 
     folder: Path
@@ -66,6 +67,7 @@ class ExploreRequest:
     storage: str | None = None
     seed: int = 1
     defaults: Parameters = field(default_factory=dict)
+    prepare: Callable[[Path], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ def explore(request: ExploreRequest, evaluator: Evaluator, listener: Listener) -
             request.fingerprint,
         )
         study = open_study(plan)
+        if request.prepare is not None:
+            request.prepare(request.folder)
         ended, pending = study.reconcile()
         before = len(ended)
         search = _Search(request, study, ended, stage)

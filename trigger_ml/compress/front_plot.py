@@ -27,6 +27,10 @@ COLOURS: Final = "viridis"
 ROOM: Final = 1.45
 """Factor of free LUTs to the left and right of all points, on the logarithmic axis: its
 square is above 2, so that a single point has a labelled tick beside it."""
+MANY_SERIES: Final = 5
+"""From here on the legend has two columns: with three it would be wider than the axes."""
+MARKERS: Final = "Ds^v"
+"""Of what the front is compared with, by origin."""
 FEW_TICKS: Final = 8.0
 """Span of the LUTs above which only 1, 2 and 5 times a power of ten are labelled."""
 
@@ -43,7 +47,8 @@ def front_figure(
     """Draw a front; None where there is no point at all.
 
     front: as :func:`trigger_ml.compress.pareto.pareto_front` orders it. others: designs that the
-    front beats. comparison: designs on the same events by another way ("before", say).
+    front beats. comparison: designs on the same events by other ways, told apart by
+    their origins where these differ.
     published: figures of papers. metric: what the vertical axis says.
     """
     if not front and not others and not comparison:
@@ -57,11 +62,7 @@ def front_figure(
         axes.plot(
             *_places(others), "o", color=palette.soft, markersize=3.5, label="beaten", zorder=2
         )
-    if comparison:
-        axes.errorbar(
-            *_places(comparison), yerr=_bars(comparison), fmt="D", color=palette.fail,
-            markersize=5, elinewidth=0.8, label="for comparison", zorder=6,
-        )  # fmt: skip
+    _draw_comparison(axes, comparison, palette)
     if front:
         _draw_front(figure, axes, front, palette)
     _frame(axes, metric, palette)
@@ -97,6 +98,17 @@ def _draw_front(figure: Figure, axes: Axes, front: Sequence[Point], palette: Pal
     bar.set_label("latency (ns)", color=palette.muted)
     bar.ax.tick_params(colors=palette.muted)
     bar.outline.set_visible(False)
+
+
+def _draw_comparison(axes: Axes, comparison: Sequence[Point], palette: Palette) -> None:
+    origins = tuple(dict.fromkeys(point.origin for point in comparison))
+    for number, origin in enumerate(origins):
+        mine = [point for point in comparison if point.origin == origin]
+        axes.errorbar(
+            *_places(mine), yerr=_bars(mine), fmt=MARKERS[number % len(MARKERS)],
+            color=palette.series[(number + 1) % len(palette.series)], markersize=5,
+            elinewidth=0.8, label=origin if len(origins) > 1 else "for comparison", zorder=6,
+        )  # fmt: skip
 
 
 def _draw_published(axes: Axes, published: Sequence[Published], palette: Palette) -> None:
@@ -139,8 +151,9 @@ def _frame(axes: Axes, metric: str, palette: Palette) -> None:
     axes.set_xlabel("LUT, cost model", color=palette.muted)
     axes.set_ylabel(metric, color=palette.muted, parse_math=False)
     axes.grid(True, which="both", color=palette.line, linewidth=0.5)
+    columns = 3 if len(axes.get_legend_handles_labels()[0]) < MANY_SERIES else 2
     legend = axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, frameon=False, borderaxespad=0.2
+        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, frameon=False, borderaxespad=0.2
     )
     ink_legend(legend.get_texts(), palette)
 

@@ -75,16 +75,21 @@ def run_search(request: SearchRequest, listener: Listener) -> ExploreOutcome:
     whatever :func:`trigger_ml.compress.explore.explore` raises.
     """
     recipe = request.search.recipe
+    space = parse_space(request.search.space, "space", SEARCHED)
+    trial_settings(recipe, dict(request.search.first))
     network = read_network(request.model)
     shape, outputs = network.input_shape, network.outputs
     data = read_dataset(request.data, shape, outputs, recipe.split, recipe.seed)
     metric = find_metric(recipe.goal.metric, data.classes)
     require_events(Reference.of(network, data), data, metric, recipe)
-    space = parse_space(request.search.space, "space", SEARCHED)
-    trial_settings(recipe, dict(request.search.first))
     folder = request.folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
     stored, events = folder / "network.npz", folder / "events.npz"
+
+    def prepare(_folder: Path) -> None:
+        save_network(network, stored)
+        data.save(events)
+        write_text(folder / "search.yaml", to_yaml(request.search))
+
     fingerprint = {
         "model": hashlib.sha256(request.model.read_bytes()).hexdigest(),
         "data": data.digest,
@@ -102,10 +107,8 @@ def run_search(request: SearchRequest, listener: Listener) -> ExploreOutcome:
         storage=request.storage,
         seed=recipe.seed,
         defaults=dict(request.search.first),
+        prepare=prepare,
     )
-    save_network(network, stored)
-    data.save(events)
-    write_text(folder / "search.yaml", to_yaml(request.search))
     return explore(asked, HgqTrial(stored, events, recipe, request.config), listener)
 
 

@@ -6,7 +6,6 @@ For training processes only: Keras 3 and HGQ2 are imported when a function is ca
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +19,6 @@ __all__ = [
     "hgq_network",
     "quiet",
     "set_price",
-    "set_widths_trainable",
     "settle_ranges",
 ]
 
@@ -106,20 +104,6 @@ def set_price(model: Any, price: float) -> None:
     for layer in model.layers:
         if getattr(layer, "_beta", None) is not None:
             layer._beta.assign(price)
-
-
-def set_widths_trainable(model: Any, trainable: bool) -> None:
-    """Let training change widths, or freeze them. The model must be compiled again after it."""
-    for quantizer in _quantizers(model):
-        quantizer.trainable = trainable
-
-
-def _quantizers(model: Any) -> Iterator[Any]:
-    for layer in model.layers:
-        for name in ("_iq", "_oq", "_kq", "_bq"):
-            quantizer = getattr(layer, name, None)
-            if quantizer is not None:
-                yield quantizer
 
 
 def settle_ranges(model: Any, events: NDArray[np.float32]) -> int:

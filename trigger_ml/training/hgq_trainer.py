@@ -30,7 +30,6 @@ from trigger_ml.training.hgq_networks import (
     hgq_network,
     quiet,
     set_price,
-    set_widths_trainable,
     settle_ranges,
 )
 
@@ -61,7 +60,7 @@ class _Trainer:
         self._targets: NDArray[np.float32] = np.empty((0, 0), np.float32)
         self._kept: list[_Snapshot] = []
         self._epoch = 0
-        self._frozen = False
+        self._polishes = False
 
     def start(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Take the float network and the events, and build the network to train."""
@@ -103,19 +102,9 @@ class _Trainer:
         return {"points": len(self._kept)}
 
     def point(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Polish a point with frozen widths, settle its ranges, convert it and write it."""
-        snapshot = self._kept[int(request["index"])]
-        settings, data = self._settings, self._loaded
-        if not self._frozen:
-            set_widths_trainable(self._model, False)
-            self._frozen = True
-            self._compile(settings.polish_learning_rate, max(settings.polish_epochs, 1), 0.0)
-        self._model.set_weights(snapshot.weights)
-        if settings.polish_epochs:
-            set_price(self._model, 0.0)
-            for variable in self._model.optimizer.variables:
-                variable.assign(np.zeros(variable.shape, variable.dtype))
-            self._fit(settings.polish_epochs)
+        """Polish a point at its own price, settle its ranges, convert it and write it."""
+        snapshot, data = self._kept[int(request["index"])], self._loaded
+        self._polish(snapshot)
         events = np.concatenate([data.x_train, data.x_validation])
         ebops = settle_ranges(self._model, events)
         self._model.save(Path(request["file"]))
@@ -127,6 +116,28 @@ class _Trainer:
             "price": snapshot.price,
             "epoch": snapshot.epoch,
         }
+
+    def _polish(self, snapshot: _Snapshot) -> None:
+        """Leave the model as the best epoch of a training whose step falls to zero.
+
+        Not the last one: a width that falls to zero can take a point far down in one step.
+        """
+        settings, data = self._settings, self._loaded
+        if not self._polishes:
+            self._compile(settings.polish_learning_rate, max(settings.polish_epochs, 1), 0.0)
+            self._polishes = True
+        self._model.set_weights(snapshot.weights)
+        set_price(self._model, snapshot.price)
+        for variable in self._model.optimizer.variables:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+        best, weights = snapshot.metric, snapshot.weights
+        for _ in range(settings.polish_epochs):
+            self._fit(1)
+            metric = self._metric(self._predict(data.x_validation), data.y_validation)
+            if metric >= best:
+                best = metric
+                weights = [np.asarray(weight) for weight in self._model.get_weights()]
+        self._model.set_weights(weights)
 
     @property
     def _loaded(self) -> Dataset:
