@@ -28,8 +28,8 @@ from trigger_ml.tasks.jets.top_tagging import TOP_CLASSES, is_top_tagging, load_
 __all__ = ["PARTICLE_INPUTS", "EventsRequest", "EventsWritten", "write_jet_events"]
 
 PARTICLE_INPUTS: Final = Inputs(bits=12, integer=2, coverage=0.995)
-"""Grid of particles: steps of 0.25 GeV and about 0.00025, the coarsest that CMS' Phase-2
-particle flow hands on being 0.25 GeV and 0.0044; a network keeps the bits it needs."""
+"""Grid of particles: on jets of 1 TeV, steps of 0.25 GeV and 0.0005, and few saturated; a network
+keeps the bits that it needs."""
 TOP_OF: Final[Mapping[str, int]] = {"g": 0, "q": 0, "t": 1}
 """Places in TOP_CLASSES of the classes that take part in top against QCD."""
 

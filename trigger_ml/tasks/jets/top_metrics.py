@@ -146,7 +146,6 @@ def _record(
             "ff_cost_model": cost.ff,
             "latency_cycles": cost.latency_cycles,
             "latency_ns": cost.latency_ns,
-            "ii_cycles": 1,
             **side("candidate"),
         },
         "change": side("change"),

@@ -8,10 +8,11 @@ What is known of the layout, and from where:
   0 QCD); anti-kT jets of radius 0.8 with 550 to 650 GeV.
 * By programs of others that read the files with h5py: the group ``table`` holds the compound
   data set ``table`` with ``index``, ``values_block_0`` (804 floats, in the order above) and
-  ``values_block_1`` (``ttv``, ``is_signal_new``). That is how pandas' table format stores one
-  block of floats and one of integers.
-* Not verified here: the files themselves (1.6 GB) and the code of ``ttv``. So the side of a jet
-  comes from the name of its file, which the data card says is the same, and ``ttv`` is ignored.
+  ``values_block_1`` (``ttv``, ``is_signal_new``). A frame of these columns that pandas wrote
+  (``to_hdf(key="table", format="table")``) has that very layout, and is read here as written.
+* Not verified here: the files themselves (1.7 GB), how they are compressed, and the code of
+  ``ttv``. So the side of a jet comes from the name of its file, which the data card says is the
+  same, and ``ttv`` is ignored.
 """
 
 from __future__ import annotations
@@ -128,6 +129,15 @@ def _read(
 
 
 def _require_layout(table: Any, path: Path) -> None:
+    import h5py
+
+    stored = table.id.get_create_plist()
+    filters = [stored.get_filter(number)[0] for number in range(stored.get_nfilters())]
+    missing = [str(code) for code in filters if not h5py.h5z.filter_avail(code)]
+    if missing:
+        what = f"is compressed by HDF5 filter {', '.join(missing)}, which h5py does not have"
+        fix = "write it again with zlib: ptrepack --complib=zlib --complevel=4"
+        raise DataError(Blocker(f"{path}, table", what, fix))
     fields = table.dtype.fields or {}
     widths = {name: int(np.prod(entry[0].shape)) for name, entry in fields.items()}
     width, flags = widths.get("values_block_0", 0), widths.get("values_block_1", 0)
