@@ -29,10 +29,10 @@ from rich.console import Console
 from rich.table import Table
 
 from trigger_ml.compress.dataset import Dataset
-from trigger_ml.compress.front_plot import front_figure, front_png
-from trigger_ml.compress.front_table import front_table
-from trigger_ml.compress.metrics import MetricChange, compare_metric, find_metric
-from trigger_ml.compress.pareto import Point, Published, dominates, hypervolume, pareto_front
+from trigger_ml.compress.front.pareto import Point, Published, dominates, hypervolume, pareto_front
+from trigger_ml.compress.front.plot import front_figure, front_png
+from trigger_ml.compress.front.table import front_table
+from trigger_ml.compress.metrics.find import MetricChange, compare_metric, find_metric
 from trigger_ml.files import write_text
 from trigger_ml.settings import read_settings
 from trigger_ml.terminal import listener

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from trigger_ml.compress.dataset import read_dataset
 from trigger_ml.compress.fine_tuning import FineTuning
+from trigger_ml.compress.fixed_point.uniform import input_grid, uniform_types
+from trigger_ml.compress.front.pareto import Point, front_from_json, pareto_front
 from trigger_ml.compress.judging import Prototype, Reference, graph_scores, judge, to_point
-from trigger_ml.compress.metrics import find_metric
-from trigger_ml.compress.network import read_network
-from trigger_ml.compress.pareto import Point, front_from_json, pareto_front
+from trigger_ml.compress.metrics.find import find_metric
+from trigger_ml.compress.networks.network import read_network
 from trigger_ml.compress.qkeras_client import fine_tune
 from trigger_ml.compress.recipe import (
     CompressRecipe,
@@ -29,7 +30,6 @@ from trigger_ml.compress.recipe import (
     load_recipe,
 )
 from trigger_ml.compress.steps import StepRunner
-from trigger_ml.compress.uniform import input_grid, uniform_types
 from trigger_ml.config import load_config
 from trigger_ml.files import write_text
 from trigger_ml.frontends.client import open_model

@@ -12,9 +12,9 @@ import click
 from trigger_ml.terminal import EXIT_VERDICT, FILE, console, listener, shown
 
 if TYPE_CHECKING:
-    from trigger_ml.compress.explore import ExploreOutcome
-    from trigger_ml.compress.pareto import Point
+    from trigger_ml.compress.front.pareto import Point
     from trigger_ml.compress.run import CompressOutcome
+    from trigger_ml.compress.search.explore import ExploreOutcome
     from trigger_ml.config import Config
 
 __all__ = ["compress", "explore"]
@@ -80,7 +80,7 @@ def compress(
 
 
 def _show_compressed(outcome: CompressOutcome, metric: str) -> None:
-    from trigger_ml.compress.front_table import front_table
+    from trigger_ml.compress.front.table import front_table
 
     out = console()
     out.print(front_table(outcome.points, metric))
@@ -135,7 +135,7 @@ def explore(
     output: Path | None,
 ) -> None:
     """Find the frontier of LUTs against physics for MODEL; resumes where it stopped."""
-    from trigger_ml.compress.search import SearchRequest, load_search, run_search
+    from trigger_ml.compress.search.request import SearchRequest, load_search, run_search
     from trigger_ml.frontends.client import top_name
 
     search = load_search(search_file)
@@ -149,7 +149,7 @@ def explore(
 
 
 def _show_explored(outcome: ExploreOutcome, metric: str) -> None:
-    from trigger_ml.compress.front_table import front_table
+    from trigger_ml.compress.front.table import front_table
 
     out = console()
     out.print(front_table(outcome.front, metric))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from trigger_ml.compress.dataset import Dataset
-from trigger_ml.compress.pareto import Point
+from trigger_ml.compress.front.pareto import Point
 from trigger_ml.errors import ConfigError
 
 ROOT = Path(__file__).parents[2] / "benchmarks"

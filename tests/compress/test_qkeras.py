@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
-from tests.compress.networks import chain, inputs, labelled
+from tests.compress.small_networks import chain, inputs, labelled
 from trigger_ml.compress import qkeras_trainer
 from trigger_ml.compress.dataset import Dataset
 from trigger_ml.compress.fine_tuning import FineTuning
+from trigger_ml.compress.fixed_point.layer_types import (
+    DenseTypes,
+    LayerTypes,
+    activation_type,
+    fixed_graph,
+)
 from trigger_ml.compress.judging import graph_scores
-from trigger_ml.compress.layer_types import DenseTypes, LayerTypes, activation_type, fixed_graph
-from trigger_ml.compress.network import FloatNetwork, read_network
+from trigger_ml.compress.networks.network import FloatNetwork, read_network
 from trigger_ml.compress.qkeras_client import FineTuned, fine_tune, write_model
 from trigger_ml.config import Config
 from trigger_ml.errors import ConfigError, ModelError

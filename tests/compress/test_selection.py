@@ -8,7 +8,7 @@ import pytest
 from tests.graph.networks import chain
 from trigger_ml.check.physics_results import Estimate
 from trigger_ml.compress.judging import Judged, Prototype
-from trigger_ml.compress.metrics import MetricChange
+from trigger_ml.compress.metrics.find import MetricChange
 from trigger_ml.compress.objective import Cost
 from trigger_ml.compress.recipe import Goal, Limits
 from trigger_ml.compress.selection import choose

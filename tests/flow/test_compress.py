@@ -12,7 +12,7 @@ import pytest
 from tests.flow.conftest import quick
 from tests.test_cli import refused, run, start
 from trigger_ml.compress.judging import graph_scores
-from trigger_ml.compress.network import read_network
+from trigger_ml.compress.networks.network import read_network
 from trigger_ml.frontends.client import open_model
 
 FLOAT = Path(__file__).parents[1] / "data" / "tiny_float.h5"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.flow.test_compress import FLOAT, events
 from tests.test_cli import run
-from trigger_ml.compress.pareto import front_from_json
+from trigger_ml.compress.front.pareto import front_from_json
 from trigger_ml.frontends.client import reader_name
 
 __all__ = ["events"]

@@ -11,7 +11,7 @@ import pytest
 from tests.test_cli import refused, run
 from trigger_ml.compress.float_client import train_float_file
 from trigger_ml.compress.float_settings import FloatSettings
-from trigger_ml.compress.network import read_network
+from trigger_ml.compress.networks.network import read_network
 from trigger_ml.frontends.hgq_paths import installed_version
 
 MODEL = Path(__file__).parents[1] / "data" / "tiny_set_hgq.keras"

@@ -10,7 +10,7 @@ import pytest
 from tests.test_cli import refused, run
 from trigger_ml.compress.float_client import drawn_network, train_float_file
 from trigger_ml.compress.float_settings import FloatSettings
-from trigger_ml.compress.network import GlobalAverage, read_network
+from trigger_ml.compress.networks.network import GlobalAverage, read_network
 from trigger_ml.errors import ConfigError, DataError
 from trigger_ml.frontends.hgq_paths import installed_version
 

@@ -19,7 +19,7 @@ import numpy as np
 from trigger_ml.check.roc import decisions
 from trigger_ml.compress.dataset import Dataset, read_dataset
 from trigger_ml.compress.float_settings import FloatSettings
-from trigger_ml.compress.network import (
+from trigger_ml.compress.networks.network import (
     DenseLayer,
     FloatNetwork,
     GlobalAverage,
@@ -27,7 +27,7 @@ from trigger_ml.compress.network import (
     read_network,
     save_network,
 )
-from trigger_ml.compress.resize import resized
+from trigger_ml.compress.networks.resize import resized
 from trigger_ml.errors import Blocker, ConfigError, DataError
 from trigger_ml.events import LABEL_KEYS, class_names, pick, read_arrays, require_inputs
 from trigger_ml.files import appearing

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from trigger_ml.compress.dataset import Dataset
 from trigger_ml.compress.hgq_settings import HgqSettings
 from trigger_ml.compress.judging import Prototype
-from trigger_ml.compress.network import FloatNetwork, save_network
+from trigger_ml.compress.networks.network import FloatNetwork, save_network
 from trigger_ml.config import Config
 from trigger_ml.errors import Blocker, ConfigError
 from trigger_ml.frontends.hgq_paths import worker_environment

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigger_ml.compress.dataset import Dataset
-from trigger_ml.compress.metrics import Metric, MetricChange, compare_metric
-from trigger_ml.compress.network import FloatNetwork
+from trigger_ml.compress.front.pareto import Point
+from trigger_ml.compress.metrics.find import Metric, MetricChange, compare_metric
+from trigger_ml.compress.networks.network import FloatNetwork
 from trigger_ml.compress.objective import Cost, measure_cost
-from trigger_ml.compress.pareto import Point
 from trigger_ml.config import Config
 from trigger_ml.graph.interpreter import evaluate
 from trigger_ml.graph.model import FixedGraph

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from trigger_ml.compress.dataset import Dataset
 from trigger_ml.compress.fine_tuning import FineTuning
-from trigger_ml.compress.layer_types import LayerTypes
-from trigger_ml.compress.network import FloatNetwork, GlobalAverage, save_network
+from trigger_ml.compress.fixed_point.layer_types import LayerTypes
+from trigger_ml.compress.networks.network import FloatNetwork, GlobalAverage, save_network
 from trigger_ml.errors import Blocker, ConfigError, ModelError
 from trigger_ml.files import appearing
 from trigger_ml.progress import Listener, Quiet, Stopwatch
@@ -134,7 +134,7 @@ def _arrays(
 
 
 def _worker(folder: Path) -> Worker:
-    arguments = (sys.executable, "-m", "trigger_ml.compress.qkeras_trainer")
+    arguments = (sys.executable, "-m", "trigger_ml.training.qkeras_trainer")
     return Worker(Command(arguments, folder, "write or train the QKeras model"))
 
 

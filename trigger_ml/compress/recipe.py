@@ -54,7 +54,7 @@ class Goal(_Section):
     """What may be lost."""
 
     metric: str = "accuracy"
-    """Name of a metric, or ``package.module:function``; see :mod:`trigger_ml.compress.metrics`."""
+    """Name of a metric, or ``package.module:function``: :mod:`trigger_ml.compress.metrics.find`."""
     tolerance: float = Field(default=0.01, ge=0)
     """How much worse than the source model the metric may be, in the metric's own unit."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)

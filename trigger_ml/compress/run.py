@@ -24,16 +24,16 @@ import numpy as np
 
 from trigger_ml import __version__
 from trigger_ml.compress.dataset import Dataset, read_dataset
-from trigger_ml.compress.front_files import write_front
+from trigger_ml.compress.front.files import write_front
+from trigger_ml.compress.front.pareto import Point
 from trigger_ml.compress.judging import Judged, Prototype, Reference, judge, to_point
-from trigger_ml.compress.metrics import (
+from trigger_ml.compress.metrics.find import (
     Metric,
     compare_metric,
     find_metric,
     require_resolution,
 )
-from trigger_ml.compress.network import FloatNetwork, read_network
-from trigger_ml.compress.pareto import Point
+from trigger_ml.compress.networks.network import FloatNetwork, read_network
 from trigger_ml.compress.recipe import CompressRecipe
 from trigger_ml.compress.selection import Selection, choose
 from trigger_ml.compress.steps import StepRunner, require_steps

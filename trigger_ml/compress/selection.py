@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from trigger_ml.compress.judging import Judged
-from trigger_ml.compress.metrics import not_worse
+from trigger_ml.compress.metrics.find import not_worse
 from trigger_ml.compress.recipe import Goal, Limits
 
 __all__ = ["Selection", "choose"]

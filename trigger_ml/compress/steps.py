@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from trigger_ml.compress.dataset import Dataset
 from trigger_ml.compress.fine_tuning import FineTuning
+from trigger_ml.compress.fixed_point.layer_types import fixed_graph
+from trigger_ml.compress.fixed_point.post_training import Goal, compress_after_training
+from trigger_ml.compress.fixed_point.uniform import input_grid, uniform_types
 from trigger_ml.compress.hgq_client import train_frontier
 from trigger_ml.compress.judging import Prototype, Reference
-from trigger_ml.compress.layer_types import fixed_graph
-from trigger_ml.compress.metrics import find_metric
-from trigger_ml.compress.network import FloatNetwork, read_network
-from trigger_ml.compress.post_training import Goal, compress_after_training
-from trigger_ml.compress.pruning import prune_features, prune_neurons
+from trigger_ml.compress.metrics.find import find_metric
+from trigger_ml.compress.networks.network import FloatNetwork, read_network
+from trigger_ml.compress.networks.pruning import prune_features, prune_neurons
+from trigger_ml.compress.networks.resize import resized
 from trigger_ml.compress.qkeras_client import fine_tune, write_model
 from trigger_ml.compress.recipe import (
     CompressRecipe,
@@ -27,8 +29,6 @@ from trigger_ml.compress.recipe import (
     PruneFeatures,
     PruneNeurons,
 )
-from trigger_ml.compress.resize import resized
-from trigger_ml.compress.uniform import input_grid, uniform_types
 from trigger_ml.config import Config
 from trigger_ml.errors import Blocker, ConfigError
 from trigger_ml.graph.types import FixedType

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from trigger_ml.compress.dataset import Dataset
 from trigger_ml.compress.float_settings import FloatSettings
-from trigger_ml.compress.network import DenseLayer, FloatNetwork, load_network
+from trigger_ml.compress.networks.network import DenseLayer, FloatNetwork, load_network
 from trigger_ml.errors import Blocker, ConfigError
 from trigger_ml.serving import serve
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trigger_ml.compress.network import DenseLayer, FloatNetwork, GlobalAverage
+from trigger_ml.compress.networks.network import DenseLayer, FloatNetwork, GlobalAverage
 
 __all__ = [
     "PACKAGES",

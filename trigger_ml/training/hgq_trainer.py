@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from trigger_ml.compress.dataset import Dataset
 from trigger_ml.compress.hgq_settings import HgqSettings
-from trigger_ml.compress.metrics import Metric, find_metric
-from trigger_ml.compress.network import load_network
+from trigger_ml.compress.metrics.find import Metric, find_metric
+from trigger_ml.compress.networks.network import load_network
 from trigger_ml.errors import Blocker, ConfigError
 from trigger_ml.frontends.hgq_convert import hgq_model_graph
 from trigger_ml.graph.from_hls4ml import read_graph

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from trigger_ml.compress.dataset import Dataset, read_dataset
 from trigger_ml.compress.judging import graph_scores
-from trigger_ml.compress.metrics import compare_metric, find_metric
-from trigger_ml.compress.network import FloatNetwork, read_network
+from trigger_ml.compress.metrics.find import compare_metric, find_metric
+from trigger_ml.compress.networks.network import FloatNetwork, read_network
 from trigger_ml.compress.objective import Cost, measure_cost
 from trigger_ml.config import Config
 from trigger_ml.errors import Blocker, ModelError

@@ -1,0 +1,1 @@
+"""Fixed-point types and weights from data, without training."""

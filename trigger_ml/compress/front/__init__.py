@@ -1,0 +1,1 @@
+"""Designs as points of LUTs against a metric: the front, tables, plots."""

@@ -1,0 +1,1 @@
+"""Float networks: reading, pruning, other sizes."""

@@ -1,0 +1,1 @@
+"""The search over trainings: Optuna draws, Dask runs, files remember."""
