@@ -21,7 +21,7 @@ from trigger_ml import __version__
 from trigger_ml.cli_compress import compress, explore
 from trigger_ml.cli_sets import data_events, train_measure, train_set
 from trigger_ml.errors import BlockedError, BuildError, TriggerMLError
-from trigger_ml.terminal import EXIT_VERDICT, FILE, console, listener, shown
+from trigger_ml.terminal import EXIT_VERDICT, FILE, console, leave_interrupted, listener, shown
 
 if TYPE_CHECKING:
     from trigger_ml.config import Config
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 EXIT_BAD_INPUT: Final = 2
-EXIT_INTERRUPTED: Final = 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -257,7 +256,7 @@ def _guarded(command: Callable[[], object]) -> None:
         sys.exit(EXIT_BAD_INPUT)
     except (KeyboardInterrupt, click.Abort):
         click.echo("trigger-ml: interrupted; nothing was changed", err=True)
-        sys.exit(EXIT_INTERRUPTED)
+        leave_interrupted()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from trigger_ml.terminal import EXIT_VERDICT, FILE, console, listener, shown
+from trigger_ml.terminal import EXIT_VERDICT, FILE, console, leave_interrupted, listener, shown
 
 if TYPE_CHECKING:
     from trigger_ml.compress.front.pareto import Point
@@ -143,8 +143,14 @@ def explore(
     request = SearchRequest(
         model, data, search, _target(part, clock), folder, trials, jobs, scheduler, storage
     )
-    with listener() as hears:
-        outcome = run_search(request, hears)
+    try:
+        with listener() as hears:
+            outcome = run_search(request, hears)
+    except KeyboardInterrupt:
+        click.echo(
+            "trigger-ml: interrupted; what ended is kept, the same command goes on", err=True
+        )
+        leave_interrupted()
     _show_explored(outcome, search.recipe.goal.metric)
 
 

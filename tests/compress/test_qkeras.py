@@ -8,7 +8,6 @@ import pytest
 from scipy.special import expit, softmax
 
 from tests.compress.small_networks import chain, inputs, labelled
-from trigger_ml.compress import qkeras_trainer
 from trigger_ml.compress.dataset import Dataset
 from trigger_ml.compress.fine_tuning import FineTuning
 from trigger_ml.compress.fixed_point.layer_types import (
@@ -25,6 +24,7 @@ from trigger_ml.errors import ConfigError, ModelError
 from trigger_ml.frontends.client import open_model
 from trigger_ml.graph.types import FixedType
 from trigger_ml.progress import Quiet
+from trigger_ml.training import qkeras_trainer
 
 GRID = FixedType.parse("fixed<6,3,RND_CONV,SAT>")
 

@@ -1,5 +1,6 @@
 """The committed jet tagger and the other hls4ml backends, end to end. Slow."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,42 @@ def test_the_jet_tagger_meets_its_bars(tmp_path: Path) -> None:
     assert report.model.nonzero <= 0.25 * report.model.parameters
     assert report.pipeline.margin_kept
     assert (report.timing_s["total"] or 1e9) < 300
+
+
+# The points of models/jet_frontier: most LUTs by the cost model, most loss in points of accuracy.
+BARS = {"best": (6500, 0.3), "knee": (1600, 1.0), "tiny": (500, 4.0)}
+
+
+@pytest.mark.parametrize("name", BARS)
+def test_the_frontier_meets_its_bars(tmp_path: Path, name: str) -> None:
+    folder = JETS.with_name("jet_frontier")
+    config = load_config(JETS / "compile.yaml")
+    request = Request(folder / f"{name}.keras", config, JETS / "events.npz", tmp_path / name)
+    report = compile_model(request).report
+    assert report.passed, report.failures
+    lut, loss = BARS[name]
+    assert report.resources.cost_model is not None
+    assert (report.resources.cost_model.lut or 1e9) <= lut
+    assert report.resources.cost_model.dsp == 0
+    assert report.latency.ii_cycles == 1
+    stated = json.loads((folder / "front.json").read_text())["points"]
+    point = next(item for item in stated if item["model"] == f"{name}.keras")
+    assert point["lut"] == pytest.approx(report.resources.cost_model.lut, abs=0.01)
+    assert point["latency_cycles"] == report.latency.cycles
+    assert 100 * (point["reference"] - point["metric"]) <= loss
+
+
+def test_the_constituent_tagger_meets_its_bars(tmp_path: Path) -> None:
+    folder = JETS.with_name("constituent_tagger")
+    config = load_config(None, {"budget.latency_ns": 60.0})
+    request = Request(folder / "model.keras", config, folder / "events.npz", tmp_path / "set")
+    report = compile_model(request).report
+    assert report.passed, report.failures
+    assert report.resources.cost_model is not None
+    assert (report.resources.cost_model.lut or 1e9) <= 44_000
+    assert report.latency.ii_cycles == 1
+    change = json.loads((folder / "metrics.json").read_text())
+    assert change["change"]["accuracy"]["low"] > -0.01
 
 
 @pytest.mark.parametrize("backend", ["Vivado", "VivadoAccelerator", "Quartus", "Catapult"])
