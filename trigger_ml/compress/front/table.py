@@ -42,7 +42,9 @@ def front_table(points: Sequence[Point], metric: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for name, figures, _ in _COLUMNS:
         head = metric if name == "METRIC" else name
-        table.add_column(Text(head), justify="right" if figures else "left", no_wrap=figures)
+        table.add_column(
+            Text(head), justify="right" if figures else "left", no_wrap=figures, overflow="fold"
+        )
     for point in points:
         table.add_row(*(Text(cell(point)) for _, _, cell in _COLUMNS))
     return table
