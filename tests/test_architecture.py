@@ -16,6 +16,7 @@ PROCESSES = (
     "trigger_ml.tasks.jets.trainer",
     "trigger_ml.training.float_trainer",
     "trigger_ml.training.hgq_trainer",
+    "trigger_ml.training.qkeras_trainer",
 )
 """Modules that are started, not imported."""
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__main__.py")

@@ -25,6 +25,7 @@ from trigger_ml.frontends.client import open_model
 from trigger_ml.graph.types import FixedType
 from trigger_ml.progress import Quiet
 from trigger_ml.training import qkeras_trainer
+from trigger_ml.training.distillation import targets
 
 GRID = FixedType.parse("fixed<6,3,RND_CONV,SAT>")
 
@@ -124,14 +125,14 @@ def test_targets_mix_labels_and_answers() -> None:
     random = np.random.default_rng(1)
     logits = random.normal(size=(5, 3))
     labels = np.array([0, 1, 2, 0, 1])
-    found = qkeras_trainer.targets(chain((2, 3)), logits, labels, 0.25)
+    found = targets(logits, labels, 0.25)
     np.testing.assert_allclose(
         found, 0.75 * np.eye(3)[labels] + 0.25 * softmax(logits, axis=1), atol=1e-7
     )
-    one = qkeras_trainer.targets(chain((2, 1)), logits[:, :1], labels % 2, 1.0)
+    one = targets(logits[:, :1], labels % 2, 1.0)
     np.testing.assert_allclose(one, expit(logits[:, :1]), atol=1e-7)
     rows = random.integers(0, 2, (5, 3))
-    many = qkeras_trainer.targets(chain((2, 3), tail="sigmoid"), logits, rows, 0.0)
+    many = targets(logits, rows, 0.0)
     np.testing.assert_array_equal(many, rows)
 
 

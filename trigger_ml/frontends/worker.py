@@ -7,9 +7,6 @@ the name ``keras``, so that name is bound to tf_keras before either is imported.
 
 from __future__ import annotations
 
-import os
-import sys
-import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -20,19 +17,11 @@ import numpy as np
 from trigger_ml.errors import Blocker, ModelError
 from trigger_ml.frontends.hls_project import backend_name, project_settings, write_project
 from trigger_ml.graph.from_hls4ml import read_graph
+from trigger_ml.keras2 import bind_keras
 from trigger_ml.serving import serve
 
 PACKAGES: Final = ("tensorflow", "tf_keras", "QKeras", "hls4ml", "numpy")
 BATCH: Final = 16384
-
-
-def _bind_keras() -> None:
-    """Make ``keras`` mean Keras 2, quietly and on the CPU."""
-    os.environ.update(CUDA_VISIBLE_DEVICES="", TF_CPP_MIN_LOG_LEVEL="3", TF_USE_LEGACY_KERAS="1")
-    warnings.filterwarnings("ignore")
-    import tf_keras
-
-    sys.modules["keras"] = tf_keras
 
 
 class _Server:
@@ -141,7 +130,7 @@ def _size_softmax(layer: dict[str, Any], sizes: Mapping[str, str]) -> None:
 
 def main() -> None:
     """Answer requests until the input ends."""
-    _bind_keras()
+    bind_keras()
     server = _Server()
     serve(
         {

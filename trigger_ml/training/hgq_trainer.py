@@ -25,6 +25,7 @@ from trigger_ml.errors import Blocker, ConfigError
 from trigger_ml.frontends.hgq_convert import hgq_model_graph
 from trigger_ml.graph.from_hls4ml import read_graph
 from trigger_ml.serving import serve
+from trigger_ml.training.distillation import is_binary, targets
 from trigger_ml.training.hgq_networks import (
     PACKAGES,
     hgq_network,
@@ -73,7 +74,7 @@ class _Trainer:
         self._data = Dataset.load(Path(request["dataset"]))
         self._metric = find_metric(request["metric"], self._data.classes)
         answers = np.load(request["answers"], allow_pickle=False)
-        self._targets = _targets(answers, self._data.y_train, settings.distillation)
+        self._targets = targets(answers, self._data.y_train, settings.distillation)
         self._model = hgq_network(
             network, settings.beta[0], shared_widths=settings.permutation_invariant
         )
@@ -98,7 +99,7 @@ class _Trainer:
 
     def frontier(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Choose the points to keep: evenly spread in log(EBOPs) along the frontier."""
-        self._kept = _spread(_front(self._kept), int(request["points"]))
+        self._kept = _spread(self._kept, int(request["points"]))
         return {"points": len(self._kept)}
 
     def point(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,7 +151,7 @@ class _Trainer:
         steps = epochs * math.ceil(len(self._targets) / self._settings.batch)
         loss = (
             keras.losses.BinaryCrossentropy(from_logits=True)
-            if self._targets.shape[1] == 1
+            if is_binary(self._targets.shape[1], self._loaded.y_train)
             else keras.losses.CategoricalCrossentropy(from_logits=True)
         )
         schedule = keras.optimizers.schedules.CosineDecay(rate, steps, alpha=last)
@@ -188,19 +189,6 @@ class _Trainer:
     def _predict(self, events: NDArray[np.float32]) -> NDArray[np.float64]:
         answer = self._model.predict(events, batch_size=PREDICT_BATCH, verbose=0)
         return np.asarray(answer, dtype=np.float64).reshape(len(events), -1)
-
-
-def _targets(
-    logits: NDArray[np.float64], labels: NDArray[np.int64], share: float
-) -> NDArray[np.float32]:
-    """The true class and the float network's answer, mixed; shape (events, outputs)."""
-    if logits.shape[1] == 1:
-        answers, true = 1 / (1 + np.exp(-logits)), labels.reshape(-1, 1)
-    else:
-        exponential = np.exp(logits - logits.max(axis=1, keepdims=True))
-        answers = exponential / exponential.sum(axis=1, keepdims=True)
-        true = np.eye(logits.shape[1], dtype=np.int64)[labels]
-    return ((1 - share) * true + share * answers).astype(np.float32)
 
 
 def _front(snapshots: list[_Snapshot]) -> list[_Snapshot]:

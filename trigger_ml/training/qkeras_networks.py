@@ -1,15 +1,12 @@
 """QKeras networks: built from types, pruned while they train, saved with what they use.
 
 For training processes only: TensorFlow, QKeras and its pruning are imported when a function is
-called, after :func:`bind_keras`.
+called, after :func:`trigger_ml.keras2.bind_keras`.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import sys
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,7 +19,6 @@ from trigger_ml.graph.types import FixedType
 __all__ = [
     "PACKAGES",
     "QuantizedLayer",
-    "bind_keras",
     "compiled",
     "grid",
     "on_grid",
@@ -65,15 +61,6 @@ class QuantizedLayer:
     activation: FixedType | None
     activation_name: str = ""
     masks: tuple[NDArray[Any], NDArray[Any]] | None = None
-
-
-def bind_keras() -> None:
-    """Make ``keras`` mean Keras 2, quietly and on the CPU. Call it before anything else."""
-    os.environ.update(CUDA_VISIBLE_DEVICES="", TF_CPP_MIN_LOG_LEVEL="3", TF_USE_LEGACY_KERAS="1")
-    warnings.filterwarnings("ignore")
-    import tf_keras
-
-    sys.modules["keras"] = tf_keras
 
 
 def quantized_chain(

@@ -16,18 +16,18 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
 
 from trigger_ml.compress.dataset import Dataset
 from trigger_ml.compress.fine_tuning import FineTuning
 from trigger_ml.compress.fixed_point.layer_types import LayerTypes, activation_name
 from trigger_ml.compress.networks.network import FloatNetwork, load_network
 from trigger_ml.errors import Blocker, ConfigError
+from trigger_ml.keras2 import bind_keras
 from trigger_ml.serving import serve
+from trigger_ml.training.distillation import is_binary, targets
 from trigger_ml.training.qkeras_networks import (
     PACKAGES,
     QuantizedLayer,
-    bind_keras,
     compiled,
     on_grid,
     pruner,
@@ -37,8 +37,6 @@ from trigger_ml.training.qkeras_networks import (
     weight_counts,
     without_tail,
 )
-
-__all__ = ["targets"]
 
 PREDICT_BATCH: Final = 16384
 Masks = Mapping[str, NDArray[Any]]
@@ -80,7 +78,7 @@ class _Trainer:
             self._masks = dict(file)
         logits = np.load(request["answers"], allow_pickle=False)
         share = settings.distillation
-        self._targets = targets(network, logits, self._data.y_train, share)
+        self._targets = targets(logits, self._data.y_train, share)
         steps = settings.epochs * math.ceil(len(self._targets) / settings.batch)
         wrap = None
         if settings.sparsity:
@@ -91,7 +89,7 @@ class _Trainer:
             kernel_mask, bias_mask = _masks_of(layer.name, self._masks) or (1.0, 1.0)
             weights = [layer.kernel * kernel_mask, layer.bias * bias_mask]
             unwrapped(model, layer.name).set_weights(weights)
-        binary = _binary(network, self._data.y_train)
+        binary = is_binary(network.outputs, self._data.y_train)
         self._student = compiled(model, settings.learning_rate, steps, binary=binary)
         return {"versions": {name: version(name) for name in PACKAGES}}
 
@@ -128,26 +126,6 @@ class _Trainer:
         logits = {side: _predict(answers, values) for side, values in sides.items()}
         np.savez(request["logits"], allow_pickle=False, **logits)
         return {"layers": weight_counts(model)}
-
-
-def targets(
-    network: FloatNetwork, logits: NDArray[np.float64], labels: NDArray[Any], share: float
-) -> NDArray[np.float32]:
-    """What to train towards: the true labels, mixed with the float network's own answer.
-
-    logits: of the float network, shape (events, outputs). labels: class numbers, shape
-    (events,), or 0 and 1, shape (events, outputs). Returns shape (events, outputs).
-    """
-    if _binary(network, labels):
-        answer, truth = expit(logits), labels.reshape(len(labels), -1).astype(np.float64)
-    else:
-        answer, truth = softmax(logits, axis=1), np.eye(logits.shape[1])[labels]
-    return np.asarray((1 - share) * truth + share * answer, dtype=np.float32)
-
-
-def _binary(network: FloatNetwork, labels: NDArray[Any]) -> bool:
-    """Whether every output answers a question of its own, with a sigmoid."""
-    return network.outputs == 1 or labels.ndim == 2
 
 
 def _right(logits: NDArray[np.float64], labels: NDArray[Any]) -> float:

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from trigger_ml.errors import Blocker, ConfigError
 from trigger_ml.graph.types import FixedType
+from trigger_ml.keras2 import bind_keras
 from trigger_ml.serving import serve
 from trigger_ml.tasks.jets.recipe import Recipe
 from trigger_ml.training.qkeras_networks import (
     PACKAGES,
     QuantizedLayer,
-    bind_keras,
     compiled,
     on_grid,
     pruner,
