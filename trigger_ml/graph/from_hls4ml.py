@@ -6,10 +6,26 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trigger_ml.errors import BlockedError, Blocker, ModelError
 from trigger_ml.graph import tables
+from trigger_ml.graph.hls4ml_images import (
+    WIRES,
+    read_concatenate,
+    read_conv2d,
+    read_pooling2d,
+    read_resize,
+    wire_edges,
+)
+from trigger_ml.graph.hls4ml_values import (
+    Edge,
+    Read,
+    Reading,
+    fixed_type,
+    output_shape,
+    output_type,
+    read_weights,
+)
 from trigger_ml.graph.model import (
     Dense,
     EinsumDense,
@@ -18,7 +34,6 @@ from trigger_ml.graph.model import (
     Input,
     Lookup,
     Node,
-    Operation,
     Quantize,
     QuantizeEach,
     Relu,
@@ -37,23 +52,26 @@ def read_graph(model: Any, name: str) -> FixedGraph:
     Raises ModelError listing every layer that has no counterpart here, with the reason.
     """
     blockers: list[Blocker] = []
-    nodes: list[Node] = []
-    types: dict[str, FixedType] = {}
+    nodes: dict[str, Node] = {}
+    edges: dict[str, Edge] = {}
     for layer in model.get_layers():
         try:
-            node = _read_layer(layer, types)
+            if layer.class_name in WIRES:
+                edges.update(wire_edges(layer, edges, nodes))
+                continue
+            node = _read_layer(layer, edges, nodes)
         except BlockedError as error:
             blockers.extend(error.blockers)
             continue
-        types[node.name] = node.type
-        nodes.append(node)
+        nodes[node.name] = node
+        edges.update({str(output): Edge(node.name) for output in layer.outputs})
     if blockers:
         raise ModelError(blockers)
-    outputs = tuple(str(output) for output in model.outputs)
-    return verify(FixedGraph(name, tuple(nodes), outputs))
+    outputs = tuple(edges[str(output)].node for output in model.outputs)
+    return verify(FixedGraph(name, tuple(nodes.values()), outputs))
 
 
-def _read_layer(layer: Any, types: Mapping[str, FixedType]) -> Node:
+def _read_layer(layer: Any, edges: Mapping[str, Edge], nodes: Mapping[str, Node]) -> Node:
     reader = _READERS.get(layer.class_name)
     if reader is None:
         raise ModelError(
@@ -63,42 +81,22 @@ def _read_layer(layer: Any, types: Mapping[str, FixedType]) -> Node:
                 f"use one of {', '.join(sorted(_READERS))}",
             )
         )
-    out_type = fixed_type(layer.get_output_variable().type.precision, layer.name)
+    out_type = output_type(layer)
     is_input = layer.class_name == "Input"
-    inputs = () if is_input else tuple(str(name) for name in layer.inputs)
-    read_types = [types[name] for name in inputs if name in types]
-    operation, out_type = reader(layer, read_types, out_type)
-    shape = tuple(int(size) for size in layer.get_output_variable().shape)
-    return Node(layer.name, operation, inputs, shape, out_type, source=layer.name)
+    known = [] if is_input else [edges[str(name)] for name in layer.inputs if str(name) in edges]
+    reads = [Reading(nodes[edge.node].type, nodes[edge.node].shape, edge.padding) for edge in known]
+    operation, out_type = reader(layer, reads, out_type)
+    inputs = tuple(edge.node for edge in known)
+    return Node(layer.name, operation, inputs, output_shape(layer), out_type, source=layer.name)
 
 
-def fixed_type(precision: Any, where: str) -> FixedType:
-    """FixedType of an hls4ml precision. Raises ModelError for floats and exponents."""
-    from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType
-
-    if not isinstance(precision, FixedPrecisionType | IntegerPrecisionType):
-        raise ModelError(
-            Blocker(where, f"the type {precision} is not fixed-point", "quantize this layer")
-        )
-    return FixedType(
-        int(precision.width),
-        int(precision.integer),
-        bool(precision.signed),
-        Rounding(precision.rounding_mode.name),
-        Overflow(precision.saturation_mode.name),
-    )
-
-
-Read = tuple[Operation, FixedType]
-
-
-def _input(_layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
+def _input(_layer: Any, _reads: list[Reading], out: FixedType) -> Read:
     return Input(), out
 
 
-def _dense(layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
-    weight, weight_type = _weights(layer, "weight")
-    bias, bias_type = _weights(layer, "bias")
+def _dense(layer: Any, _reads: list[Reading], out: FixedType) -> Read:
+    weight, weight_type = read_weights(layer, "weight")
+    bias, bias_type = read_weights(layer, "bias")
     accumulator = fixed_type(layer.get_attr("accum_t").precision, f"{layer.name} accumulator")
     columns = int(layer.get_attr("n_out"))
     if layer.get_attr("_weights_transposed", False):
@@ -115,9 +113,9 @@ def _dense(layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
     )
 
 
-def _einsum_dense(layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
-    weight, weight_type = _weights(layer, "weight")
-    bias, bias_type = _weights(layer, "bias")
+def _einsum_dense(layer: Any, _reads: list[Reading], out: FixedType) -> Read:
+    weight, weight_type = read_weights(layer, "weight")
+    bias, bias_type = read_weights(layer, "bias")
     blocks, free, contracted, outputs = (
         int(layer.get_attr(key))
         for key in ("n_inplace", "n_free_data", "n_contract", "n_free_kernel")
@@ -138,8 +136,8 @@ def _einsum_dense(layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
     )
 
 
-def _quantize_each(layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
-    shape = tuple(int(size) for size in layer.get_output_variable().shape)
+def _quantize_each(layer: Any, _reads: list[Reading], out: FixedType) -> Read:
+    shape = output_shape(layer)
     signed, width, integer = (
         frozen_codes(np.broadcast_to(np.asarray(mask)[0], shape)) for mask in layer.mask_kbi
     )
@@ -147,7 +145,7 @@ def _quantize_each(layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
     return QuantizeEach(signed, width, integer, rounding, overflow), out
 
 
-def _global_average(layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
+def _global_average(layer: Any, _reads: list[Reading], out: FixedType) -> Read:
     operation = str(layer.get_attr("pool_op"))
     if operation != "Average":
         raise ModelError(
@@ -157,24 +155,7 @@ def _global_average(layer: Any, _reads: list[FixedType], out: FixedType) -> Read
     return GlobalAverage(accumulator), out
 
 
-def _weights(layer: Any, name: str) -> tuple[NDArray[np.int64], FixedType]:
-    variable = layer.weights[name]
-    kind = fixed_type(variable.type.precision, f"{layer.name} {name}")
-    values = np.asarray(variable.data, dtype=np.float64)
-    codes = kind.encode(values)
-    wrong = int((kind.decode(codes) != values).sum())
-    if wrong:
-        raise ModelError(
-            Blocker(
-                f"{layer.name} {name}",
-                f"{wrong} of {values.size} values are not on the grid of {kind}",
-                "give the layer a fixed-point quantizer for it (alpha=1)",
-            )
-        )
-    return codes, kind
-
-
-def _activation(layer: Any, reads: list[FixedType], out: FixedType) -> Read:
+def _activation(layer: Any, reads: list[Reading], out: FixedType) -> Read:
     function = str(layer.get_attr("activation")).lower()
     if function == "linear":
         return Quantize(), out
@@ -183,7 +164,7 @@ def _activation(layer: Any, reads: list[FixedType], out: FixedType) -> Read:
     if function in tables.FUNCTIONS:
         table = tables.hls4ml_table(
             function,
-            reads[0],
+            reads[0].type,
             fixed_type(layer.get_attr("table_t").precision, f"{layer.name} table"),
             int(layer.get_attr("table_size")),
             out,
@@ -195,7 +176,7 @@ def _activation(layer: Any, reads: list[FixedType], out: FixedType) -> Read:
     )
 
 
-def _softmax(layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
+def _softmax(layer: Any, _reads: list[Reading], out: FixedType) -> Read:
     implementation = str(layer.get_attr("implementation"))
     if implementation != "stable":
         raise ModelError(
@@ -227,9 +208,14 @@ def _softmax(layer: Any, _reads: list[FixedType], out: FixedType) -> Read:
     )
 
 
-_READERS: Final[Mapping[str, Callable[[Any, list[FixedType], FixedType], Read]]] = {
+_READERS: Final[Mapping[str, Callable[[Any, list[Reading], FixedType], Read]]] = {
     "Input": _input,
     "Dense": _dense,
+    "Conv2D": read_conv2d,
+    "PointwiseConv2D": read_conv2d,
+    "Pooling2D": read_pooling2d,
+    "Resize": read_resize,
+    "Concatenate": read_concatenate,
     "EinsumDense": _einsum_dense,
     "FixedPointQuantizer": _quantize_each,
     "GlobalPooling1D": _global_average,

@@ -1,24 +1,30 @@
 """The graph's own witness: exact integer evaluation in NumPy.
 
-It shares no code with hls4ml's C++ or alkaid. Sums of products go through double-precision
-BLAS only where every partial sum is below 2**53 and therefore an exact integer.
+It shares no code with hls4ml's C++ or alkaid. Sums of products go through floating-point BLAS
+only where every partial sum is an exact integer there: below 2**24 in single and 2**53 in double
+precision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from math import prod
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trigger_ml.graph.model import (
     ArgMax,
+    Concatenate,
+    Conv2D,
     Dense,
     EinsumDense,
     FixedGraph,
     GlobalAverage,
     Input,
     Lookup,
+    MaxPool2D,
     Node,
     Operation,
     Quantize,
@@ -26,12 +32,17 @@ from trigger_ml.graph.model import (
     Relu,
     Softmax,
     Threshold,
+    UpSample2D,
 )
 from trigger_ml.graph.types import Codes, FixedType
+from trigger_ml.graph.windows import largest, patches, repeated
 
-__all__ = ["evaluate", "trace_edges"]
+__all__ = ["chunk_events", "evaluate", "trace_edges"]
 
 CHUNK: Final = 8192
+CHUNK_ELEMENTS: Final = 2**23
+"""Elements of the largest array of a chunk, 64 MiB as codes."""
+EXACT_SINGLE: Final = 2**24
 EXACT_DOUBLE: Final = 2**53
 
 
@@ -44,18 +55,33 @@ def evaluate(
     Returns codes of shape (events, output_size).
     """
     out = np.empty((len(codes), graph.output_size), dtype=np.int64)
-    for start in range(0, len(codes), CHUNK):
-        rows = slice(start, start + CHUNK)
+    chunk = chunk_events(graph)
+    for start in range(0, len(codes), chunk):
+        rows = slice(start, start + chunk)
         edges = trace_edges(graph, codes[rows])
         parts = [edges[name].reshape(len(codes[rows]), -1) for name in graph.outputs]
         out[rows] = np.concatenate(parts, axis=1)
         if progress is not None:
-            progress(min(start + CHUNK, len(codes)), len(codes))
+            progress(min(start + chunk, len(codes)), len(codes))
     return out
 
 
+def chunk_events(graph: FixedGraph) -> int:
+    """Events to evaluate at once, so that the windows of convolutions fit in memory."""
+    largest_array = max(
+        prod((*node.shape[:2], *node.operation.weight.shape[:3]))
+        if isinstance(node.operation, Conv2D)
+        else node.size
+        for node in graph.nodes
+    )
+    return max(min(CHUNK, CHUNK_ELEMENTS // max(largest_array, 1)), 1)
+
+
 def trace_edges(graph: FixedGraph, codes: Codes) -> dict[str, Codes]:
-    """Codes on every edge, each of shape (events, *node.shape)."""
+    """Codes on every edge, each of shape (events, *node.shape).
+
+    codes: shape (events, input_size); at most :func:`chunk_events` of them keep memory small.
+    """
     inputs = graph.split_inputs(codes)
     edges: dict[str, Codes] = {}
     for node in graph.nodes:
@@ -63,7 +89,10 @@ def trace_edges(graph: FixedGraph, codes: Codes) -> dict[str, Codes]:
             edges[node.name] = inputs[node.name]
             continue
         reads = [(edges[name], graph.by_name[name].type) for name in node.inputs]
-        edges[node.name] = _EVALUATORS[type(node.operation)](node, *reads[0])
+        if isinstance(node.operation, Concatenate):
+            edges[node.name] = _concatenate(node, reads)
+        else:
+            edges[node.name] = _EVALUATORS[type(node.operation)](node, *reads[0])
     return edges
 
 
@@ -109,34 +138,70 @@ def _einsum_dense(node: Node, codes: Codes, source: FixedType) -> Codes:
     return unfolded.transpose(0, *(axis + 1 for axis in operation.output_axes))
 
 
+def _conv2d(node: Node, codes: Codes, source: FixedType) -> Codes:
+    operation = node.operation
+    assert isinstance(operation, Conv2D)
+    height, width, _, filters = operation.weight.shape
+    # Codes that fit are copied into windows as single precision, at half the size.
+    images = codes.astype(np.float32) if source.width <= EXACT_SINGLE.bit_length() - 1 else codes
+    rows = patches(images, (height, width), operation.strides, operation.padding)
+    weight = operation.weight.reshape(-1, filters)
+    return _affine(node, operation, rows, source, weight, operation.bias)
+
+
+def _max_pool2d(node: Node, codes: Codes, source: FixedType) -> Codes:
+    operation = node.operation
+    assert isinstance(operation, MaxPool2D)
+    return node.type.cast(largest(codes, operation.size), source.fraction)
+
+
+def _up_sample2d(node: Node, codes: Codes, source: FixedType) -> Codes:
+    operation = node.operation
+    assert isinstance(operation, UpSample2D)
+    return node.type.cast(repeated(codes, operation.size), source.fraction)
+
+
+def _concatenate(node: Node, reads: list[tuple[Codes, FixedType]]) -> Codes:
+    parts = [node.type.cast(codes, source.fraction) for codes, source in reads]
+    return np.concatenate(parts, axis=-1)
+
+
 def _affine(
     node: Node,
-    operation: Dense | EinsumDense,
-    codes: Codes,
+    operation: Dense | EinsumDense | Conv2D,
+    codes: NDArray[Any],
     source: FixedType,
     weight: Codes,
     bias: Codes,
 ) -> Codes:
-    """codes @ weight + bias in the operation's accumulator, then in the node's type."""
+    """codes @ weight + bias in the operation's accumulator, then in the node's type.
+
+    codes: integers, of any numeric type that holds them.
+    """
     accumulator = operation.accumulator
     fraction = source.fraction + operation.weight_type.fraction
     offset = accumulator.cast(bias, operation.bias_type.fraction)
     if fraction <= accumulator.fraction:
-        total = _matmul(codes, weight) << (accumulator.fraction - fraction)
+        total = _matmul(codes, weight, source) << (accumulator.fraction - fraction)
     else:
         total = np.zeros((*codes.shape[:-1], weight.shape[1]), dtype=np.int64)
         for k in range(weight.shape[0]):
-            product = codes[..., k, None] * weight[k]
+            product = codes[..., k, None].astype(np.int64) * weight[k]
             total += accumulator.cast(product, fraction)
     summed = accumulator.cast(total + offset, accumulator.fraction)
     return node.type.cast(summed, accumulator.fraction)
 
 
-def _matmul(codes: Codes, weight: Codes) -> Codes:
-    largest = int(np.abs(codes).max(initial=0)) * int(np.abs(weight).sum(axis=0).max(initial=0))
-    if largest < EXACT_DOUBLE:
-        return (codes.astype(np.float64) @ weight.astype(np.float64)).astype(np.int64)
-    return codes @ weight
+def _matmul(codes: NDArray[Any], weight: Codes, source: FixedType) -> Codes:
+    column = int(np.abs(weight).sum(axis=0).max(initial=0))
+    largest_sum = max(-source.min_code, source.max_code) * column
+    if largest_sum >= EXACT_DOUBLE:
+        largest_sum = int(np.abs(codes).max(initial=0)) * column
+    if largest_sum >= EXACT_DOUBLE:
+        return codes.astype(np.int64) @ weight
+    kind = np.float32 if largest_sum < EXACT_SINGLE else np.float64
+    sums: NDArray[Any] = codes.astype(kind, copy=False) @ weight.astype(kind)
+    return sums.astype(np.int64)
 
 
 def _global_average(node: Node, codes: Codes, source: FixedType) -> Codes:
@@ -189,6 +254,9 @@ _EVALUATORS: Final[Mapping[type[Operation], Callable[[Node, Codes, FixedType], C
     QuantizeEach: _quantize_each,
     Dense: _dense,
     EinsumDense: _einsum_dense,
+    Conv2D: _conv2d,
+    MaxPool2D: _max_pool2d,
+    UpSample2D: _up_sample2d,
     GlobalAverage: _global_average,
     Lookup: _lookup,
     Softmax: _softmax,

@@ -21,29 +21,36 @@ from numpy.typing import NDArray
 from trigger_ml.graph.operations import (
     OPERATIONS,
     ArgMax,
+    Concatenate,
+    Conv2D,
     Dense,
     EinsumDense,
     GlobalAverage,
     Input,
     Lookup,
+    MaxPool2D,
     Operation,
     Quantize,
     QuantizeEach,
     Relu,
     Softmax,
     Threshold,
+    UpSample2D,
 )
 from trigger_ml.graph.types import Codes, FixedType, Overflow, Rounding
 
 __all__ = [
     "SCHEMA",
     "ArgMax",
+    "Concatenate",
+    "Conv2D",
     "Dense",
     "EinsumDense",
     "FixedGraph",
     "GlobalAverage",
     "Input",
     "Lookup",
+    "MaxPool2D",
     "Node",
     "Operation",
     "Quantize",
@@ -51,6 +58,7 @@ __all__ = [
     "Relu",
     "Softmax",
     "Threshold",
+    "UpSample2D",
 ]
 
 SCHEMA: Final = 1
@@ -120,6 +128,11 @@ class FixedGraph:
     def output_types(self) -> tuple[FixedType, ...]:
         """Type of each element of a flat row of outputs."""
         return tuple(node.type for node in self.output_nodes for _ in range(node.size))
+
+    @cached_property
+    def has_convolution(self) -> bool:
+        """Whether a convolution is among the operations."""
+        return any(isinstance(node.operation, Conv2D) for node in self.nodes)
 
     @cached_property
     def digest(self) -> str:

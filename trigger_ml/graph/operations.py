@@ -12,17 +12,21 @@ __all__ = [
     "OPERATIONS",
     "WEIGHTED",
     "ArgMax",
+    "Concatenate",
+    "Conv2D",
     "Dense",
     "EinsumDense",
     "GlobalAverage",
     "Input",
     "Lookup",
+    "MaxPool2D",
     "Operation",
     "Quantize",
     "QuantizeEach",
     "Relu",
     "Softmax",
     "Threshold",
+    "UpSample2D",
 ]
 
 
@@ -70,6 +74,60 @@ class Dense(Operation):
     bias: Codes
     bias_type: FixedType
     accumulator: FixedType
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conv2D(Operation):
+    """A convolution over height x width x channels, as Keras means it: the kernel is not flipped.
+
+    y[i, j] = sum over (a, b) of x[i * strides[0] + a, j * strides[1] + b] @ weight[a, b] + bias,
+    where x has ``padding`` rows of zeros above and below and columns of zeros left and right of
+    it; accumulated and cast as in :class:`Dense` (hls4ml runs the same dense function on each
+    window).
+
+    weight: codes, shape (kernel height, kernel width, input channels, output channels). bias:
+    codes, shape (output channels,). strides: rows, columns. padding: rows above, rows below,
+    columns left, columns right.
+    """
+
+    kind: ClassVar[str] = "conv2d"
+    weight: Codes
+    weight_type: FixedType
+    bias: Codes
+    bias_type: FixedType
+    accumulator: FixedType
+    strides: tuple[int, int]
+    padding: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaxPool2D(Operation):
+    """Largest element of each window, then a cast into the node's type.
+
+    size: rows, columns of a window; windows touch and do not overlap, and rows and columns that
+    fill no whole window are left out.
+    """
+
+    kind: ClassVar[str] = "max_pool2d"
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UpSample2D(Operation):
+    """Every element repeated ``size`` times (rows, columns), then a cast into the node's type."""
+
+    kind: ClassVar[str] = "up_sample2d"
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Concatenate(Operation):
+    """All inputs side by side along the last axis, each cast into the node's type.
+
+    The inputs may have different types; they have the same shape but for the last axis.
+    """
+
+    kind: ClassVar[str] = "concatenate"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,7 +251,7 @@ class Threshold(Operation):
     fraction: int
 
 
-WEIGHTED: Final = (Dense, EinsumDense)
+WEIGHTED: Final = (Dense, EinsumDense, Conv2D)
 """Operations with weights."""
 
 OPERATIONS: Final[Mapping[str, type[Operation]]] = {
@@ -205,6 +263,10 @@ OPERATIONS: Final[Mapping[str, type[Operation]]] = {
         Relu,
         Dense,
         EinsumDense,
+        Conv2D,
+        MaxPool2D,
+        UpSample2D,
+        Concatenate,
         GlobalAverage,
         Lookup,
         Softmax,

@@ -8,17 +8,22 @@ import numpy as np
 
 from trigger_ml.errors import Blocker, ModelError
 from trigger_ml.graph.model import (
+    Concatenate,
+    Conv2D,
     Dense,
     EinsumDense,
     FixedGraph,
     GlobalAverage,
     Input,
     Lookup,
+    MaxPool2D,
     Node,
     QuantizeEach,
     Softmax,
+    UpSample2D,
 )
 from trigger_ml.graph.types import MAX_WIDTH, Codes, FixedType, Overflow
+from trigger_ml.graph.windows import window_count
 
 __all__ = ["verify"]
 
@@ -58,6 +63,9 @@ def _node_problems(node: Node, reads: list[Node]) -> Iterator[Blocker]:
         if reads:
             yield Blocker(node.name, "an input reads nothing")
         return
+    if isinstance(node.operation, Concatenate):
+        yield from _concatenate_problems(node, reads)
+        return
     if len(reads) != 1:
         yield Blocker(node.name, f"{node.operation.kind} reads one edge, found {len(reads)}")
         return
@@ -66,6 +74,10 @@ def _node_problems(node: Node, reads: list[Node]) -> Iterator[Blocker]:
             yield from _dense_problems(node, dense, reads[0])
         case EinsumDense() as einsum:
             yield from _einsum_problems(node, einsum, reads[0])
+        case Conv2D() as convolution:
+            yield from _conv2d_problems(node, convolution, reads[0])
+        case MaxPool2D() | UpSample2D() as resize:
+            yield from _resize_problems(node, resize, reads[0])
         case QuantizeEach() as quantizer:
             yield from _each_problems(node, quantizer, reads[0])
         case GlobalAverage() as average:
@@ -127,6 +139,70 @@ def _einsum_problems(node: Node, einsum: EinsumDense, read: Node) -> Iterator[Bl
     yield from _sum_problems(node, einsum, read, contracted)
 
 
+def _conv2d_problems(node: Node, convolution: Conv2D, read: Node) -> Iterator[Blocker]:
+    if convolution.weight.ndim != 4 or len(read.shape) != 3 or len(node.shape) != 3:
+        yield Blocker(
+            node.name,
+            f"a convolution of {read.shape} -> {node.shape} with weight "
+            f"{convolution.weight.shape}: height x width x channels and a kernel of four axes",
+        )
+        return
+    height, width, channels, filters = convolution.weight.shape
+    sane = True
+    for what, values, least in (
+        ("strides", convolution.strides, 1),
+        ("padding", convolution.padding, 0),
+    ):
+        if min(values) < least:
+            sane = False
+            yield Blocker(node.name, f"{what} {values}: each must be at least {least}")
+    if read.shape[2] != channels:
+        yield Blocker(node.name, f"reads {read.shape[2]} channels, its kernel has {channels}")
+    if convolution.bias.shape != (filters,):
+        yield Blocker(node.name, f"bias {convolution.bias.shape} for {filters} filters")
+    if sane:
+        places = window_count(read.shape, (height, width), convolution.strides, convolution.padding)
+        if (*places, filters) != node.shape:
+            yield Blocker(
+                node.name,
+                f"a {height}x{width} kernel with {filters} filters, strides "
+                f"{convolution.strides} and padding {convolution.padding} makes "
+                f"{(*places, filters)} of {read.shape}, not {node.shape}",
+            )
+    yield from _sum_problems(node, convolution, read, height * width * channels)
+
+
+def _resize_problems(
+    node: Node, operation: MaxPool2D | UpSample2D, read: Node
+) -> Iterator[Blocker]:
+    if len(read.shape) != 3 or min(operation.size) < 1:
+        yield Blocker(
+            node.name, f"{operation.kind} of {operation.size} reads {read.shape}, not an image"
+        )
+        return
+    rows, columns = operation.size
+    if isinstance(operation, MaxPool2D):
+        made = (read.shape[0] // rows, read.shape[1] // columns, read.shape[2])
+    else:
+        made = (read.shape[0] * rows, read.shape[1] * columns, read.shape[2])
+    if made != node.shape:
+        yield Blocker(
+            node.name,
+            f"{operation.kind} of {operation.size} makes {made} of {read.shape}, not {node.shape}",
+        )
+
+
+def _concatenate_problems(node: Node, reads: list[Node]) -> Iterator[Blocker]:
+    if len(reads) < 2:
+        yield Blocker(node.name, f"concatenate reads two edges or more, found {len(reads)}")
+        return
+    shapes = [read.shape for read in reads]
+    made = (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+    if len({shape[:-1] for shape in shapes}) != 1 or made != node.shape:
+        joined = ", ".join(map(str, shapes))
+        yield Blocker(node.name, f"{joined} side by side are not {node.shape}")
+
+
 def _each_problems(node: Node, quantizer: QuantizeEach, read: Node) -> Iterator[Blocker]:
     shapes = {array.shape for array in (quantizer.signed, quantizer.width, quantizer.integer)}
     if shapes != {node.shape} or read.shape != node.shape:
@@ -150,7 +226,7 @@ def _average_problems(node: Node, average: GlobalAverage, read: Node) -> Iterato
 
 
 def _sum_problems(
-    node: Node, layer: Dense | EinsumDense, read: Node, rows: int
+    node: Node, layer: Dense | EinsumDense | Conv2D, read: Node, rows: int
 ) -> Iterator[Blocker]:
     yield from _range(node.name, "weight", layer.weight, layer.weight_type)
     yield from _range(node.name, "bias", layer.bias, layer.bias_type)
