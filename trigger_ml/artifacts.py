@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trigger_ml.columns import StreamPorts
 from trigger_ml.graph.types import Codes
 
 __all__ = [
     "CosimRun",
     "Hdl",
     "HlsProject",
+    "MaskLabels",
     "Resources",
     "RtlProject",
     "Run",
@@ -64,17 +66,37 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class MaskLabels:
+    """Which cells of each image are true, and what else is known of it.
+
+    true: (images, height, width). muons: (images,), how many made the image. pt (GeV), eta:
+    (images, most muons), NaN where there is none. background: (images,), multiple of a nominal
+    rate. None where the events do not say. float_threshold: cut on the float model's logits
+    where it has one of its own.
+    """
+
+    true: NDArray[np.bool_]
+    muons: NDArray[np.int64] | None = None
+    pt: NDArray[np.float64] | None = None
+    eta: NDArray[np.float64] | None = None
+    background: NDArray[np.float64] | None = None
+    float_threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Vectors:
     """Test inputs, as codes of the input types.
 
     codes: shape (events, input_size), int64. segments: where the rows came from, in order.
-    labels: class of each row of the segment "events" (int), or None.
+    labels: class of each row of the segment "events" (int), or None. masks: the true cells of
+    each row of that segment, for a network that marks cells of an image, or None.
     """
 
     codes: Codes
     segments: tuple[Segment, ...]
     seed: int
     labels: NDArray[np.int64] | None = None
+    masks: MaskLabels | None = None
 
     def rows(self, prefix: str) -> slice:
         """Rows of the segments whose name starts with ``prefix``; they stand together."""
@@ -138,7 +160,10 @@ class RtlProject:
     out_data; element k of the flattened tensor sits at bits [k*width +: width] of its node's
     part, first node and first element in the least significant bits. core: the module without
     valid and reset. latency_cycles: pipeline registers from in to out.
-    stage_delays_ns: estimated logic delay of each stage.
+    stage_delays_ns: estimated logic delay of each stage. stream: how images are given to a top
+    that takes them as groups of columns; its ports are then those of
+    :mod:`trigger_ml.lower.stream.verilog`, input_bits and output_bits are a group's, and
+    latency_cycles counts from the first group in to the last group out, back to back.
     """
 
     directory: Path
@@ -151,6 +176,7 @@ class RtlProject:
     output_bits: int
     clock_mhz: float
     stage_delays_ns: tuple[float, ...] = ()
+    stream: StreamPorts | None = None
 
 
 @dataclass(frozen=True, slots=True)

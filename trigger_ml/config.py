@@ -31,6 +31,17 @@ __all__ = [
 
 BUNCH_CROSSING_NS: Final = 25.0
 """LHC bunch spacing."""
+IMAGE_COUNTS: Final = {
+    "events": 2000,
+    "csim_events": 200,
+    "cosim_events": 1000,
+    "random_events": 50,
+    "cross_simulate": 0,
+}
+"""How much of what is checked by default for networks with convolutions on images of up to
+CHAMBER_SIZE elements."""
+CHAMBER_SIZE: Final = 8 * 384 * 6
+"""Elements of an image of a muon chamber."""
 
 
 class OutputKind(StrEnum):
@@ -77,8 +88,9 @@ class Firmware(_Section):
 
     backend: str = "Vitis"
     """hls4ml backend of the HLS project."""
-    io_type: Literal["io_parallel"] = "io_parallel"
-    """hls4ml interface type."""
+    io_type: Literal["auto", "io_parallel", "io_stream"] = "auto"
+    """hls4ml interface type; auto is io_stream for a model with a convolution and io_parallel
+    for any other."""
     output: OutputKind = OutputKind.LOGITS
     threshold: float = 0.0
     """Cut on each logit, for output: threshold."""
@@ -88,15 +100,41 @@ class Firmware(_Section):
     """Clock period over the longest estimated logic delay of a pipeline stage; the rest is for
     routing. 20 published networks whose longest stages were estimated at about 3.2 ns routed at
     2.6 to 4.9 ns (median 3.3), so 1.5 covers the worst of them; it is no timing closure."""
+    adder_depth: int = Field(default=2, ge=0)
+    """Levels of adders that a constant matrix product may take beyond the fewest possible. More
+    let it share more sums, so it costs fewer LUTs; fewer can save a clock of latency."""
+    columns_per_clock: int | None = Field(default=None, ge=1)
+    """Columns of an image that a network with convolutions takes each clock; as many as
+    budget.ii_ns needs when None."""
     softmax_bits: int = Field(default=10, ge=4, le=14)
     """Address width of the two softmax tables, for output: softmax."""
+
+    def interface(self, convolution: bool) -> str:
+        """hls4ml's interface type of a model, with a convolution or without one.
+
+        Raises ConfigError for a convolution with all pixels in parallel, which g++ had not
+        compiled after 1,500 s for 8 x 384 x 6 inputs.
+        """
+        if convolution and self.io_type == "io_parallel":
+            raise ConfigError(
+                Blocker(
+                    "firmware.io_type",
+                    "io_parallel unrolls a convolution over all pixels, which no compiler ends",
+                    "use firmware.io_type: auto or io_stream",
+                )
+            )
+        if self.io_type == "auto":
+            return "io_stream" if convolution else "io_parallel"
+        return self.io_type
 
 
 class Verify(_Section):
     """How much is checked."""
 
     events: int = Field(default=100_000, ge=1)
-    """Events for source, graph, C simulation and alkaid interpreter."""
+    """Events for source, graph and alkaid interpreter."""
+    csim_events: int | None = Field(default=None, ge=1)
+    """Events through the C simulation, on top of the corners. None means all."""
     cosim_events: int = Field(default=10_000, ge=1)
     """Events through the RTL, back to back."""
     simulator: Literal["verilator", "icarus", "ghdl"] = "verilator"
@@ -108,6 +146,18 @@ class Verify(_Section):
     cross_simulate: int = Field(default=300, ge=0)
     """Vectors through a second simulator, and through the VHDL, where those are installed."""
 
+    def on_images(self, size: int) -> Verify:
+        """The same for a network with convolutions: counts that nobody set come down.
+
+        A C simulation of a muon chamber takes about 0.1 s an image on one core, and an image is
+        thousands of codes in memory. size: elements of an image; of larger ones fewer are taken,
+        so that the time stays the same.
+        """
+        share = min(CHAMBER_SIZE / size, 1.0)
+        counts = {key: math.ceil(count * share) for key, count in IMAGE_COUNTS.items()}
+        unset = {key: n for key, n in counts.items() if key not in self.model_fields_set}
+        return self.model_copy(update=unset)
+
 
 class Config(_Section):
     """The whole file."""
@@ -116,6 +166,36 @@ class Config(_Section):
     budget: Budget = Budget()
     firmware: Firmware = Firmware()
     verify: Verify = Verify()
+
+    def require_streamable(self) -> None:
+        """Refuse what a network with convolutions cannot have, all of it at once.
+
+        Raises ConfigError.
+        """
+        blockers: list[Blocker] = []
+        try:
+            self.firmware.interface(convolution=True)
+        except ConfigError as error:
+            blockers += error.blockers
+        if self.firmware.output in (OutputKind.ARGMAX, OutputKind.SOFTMAX):
+            blockers.append(
+                Blocker(
+                    "firmware.output",
+                    f"{self.firmware.output} decides between the classes of an event, and a "
+                    "network with convolutions says something of each pixel",
+                    "use firmware.output: threshold (a mask) or logits",
+                )
+            )
+        if self.verify.simulator == "ghdl":
+            blockers.append(
+                Blocker(
+                    "verify.simulator",
+                    "ghdl reads VHDL, and a stream of columns is written in Verilog alone",
+                    "use verify.simulator: verilator or icarus",
+                )
+            )
+        if blockers:
+            raise ConfigError(blockers)
 
 
 def parse_clock(text: str) -> float:

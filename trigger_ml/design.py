@@ -20,10 +20,11 @@ from trigger_ml.artifacts import (
 )
 from trigger_ml.check.divergence import Divergence
 from trigger_ml.check.equality import Comparison
+from trigger_ml.check.masks import MaskComparison
 from trigger_ml.check.physics import PhysicsComparison
 from trigger_ml.config import Config
 from trigger_ml.graph.model import FixedGraph
-from trigger_ml.lower.rtl import Logic
+from trigger_ml.lower.build import FirmwareLogic
 from trigger_ml.report.ranges import ObservedRange
 from trigger_ml.synth.devices import Device
 
@@ -40,7 +41,7 @@ class Design:
     network: FixedGraph
     firmware: FixedGraph
     hls: HlsProject
-    logic: Logic
+    logic: FirmwareLogic
     rtl: Mapping[Hdl, RtlProject]
     vectors: Vectors
     float_scores: NDArray[np.float64] | None
@@ -75,5 +76,5 @@ class Measurements:
     cross: tuple[CosimRun, ...]
     synthesis: tuple[Synthesis, ...]
     ranges: Mapping[str, ObservedRange]
-    physics: PhysicsComparison | None
+    physics: PhysicsComparison | MaskComparison | None
     verdicts: tuple[Verdict, ...]

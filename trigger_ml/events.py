@@ -12,7 +12,16 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from trigger_ml.artifacts import MaskLabels
 from trigger_ml.errors import Blocker, DataError
+from trigger_ml.event_masks import (
+    MASK_KEYS,
+    THRESHOLD_KEY,
+    Grid,
+    mask_labels,
+    mask_problems,
+    mask_shapes,
+)
 
 __all__ = [
     "INPUT_KEYS",
@@ -41,37 +50,54 @@ class Events:
 
     inputs: float64, shape (events, size). labels: class numbers, shape (events,), or None.
     float_scores: logits of the model before quantization, shape (events, outputs), or None.
-    classes: names.
+    classes: names. masks: true cells, for a model that gives one logit for each cell.
     """
 
     inputs: NDArray[np.float64]
     labels: NDArray[np.int64] | None
     float_scores: NDArray[np.float64] | None = None
     classes: tuple[str, ...] = ()
+    masks: MaskLabels | None = None
 
 
-def read_events(path: Path, size: int, outputs: int, limit: int) -> Events:
+def read_events(
+    path: Path, size: int, outputs: int, limit: int, grid: Grid | None = None
+) -> Events:
     """Read at most ``limit`` events for a model with ``size`` inputs and ``outputs`` outputs.
 
     .npz and .h5 hold arrays x (or X, inputs, features) and, if any, y (or labels) and
     float_scores; .npy and .csv hold inputs alone. Labels are class numbers or one-hot rows.
+
+    grid: height and width of the mask of a model with one output for each cell. Labels are then
+    0 or 1 for each cell, and of each image there may be muons (how many), pt (GeV) and eta of
+    each muon, NaN where there is none, and background (multiple of a rate); float_threshold is
+    a cut on float_scores of their own.
+
     Raises DataError with everything that is wrong.
     """
-    arrays = read_arrays(path)
+    arrays = read_arrays(path, (*MASK_KEYS, THRESHOLD_KEY) if grid else ())
     inputs = require_inputs(path, arrays)
     labels = pick(arrays, LABEL_KEYS)
     blockers = [*input_problems(path, inputs, size)]
-    if labels is not None:
-        blockers += label_problems(path, labels, len(inputs), outputs)
+    count = len(inputs) if inputs.ndim else 0
+    if labels is not None and grid is not None:
+        blockers += mask_problems(path, arrays, labels, count, grid)
+    elif labels is not None:
+        blockers += label_problems(path, labels, count, outputs)
     scores = arrays.get(SCORE_KEY)
     if scores is not None:
-        blockers += _score_problems(path, scores, len(inputs), outputs)
+        shapes = mask_shapes(count, grid) if grid else ((count, outputs),)
+        blockers += _score_problems(path, scores, shapes)
     if blockers:
         raise DataError(blockers)
-    reference = None if scores is None else scores[:limit].astype(np.float64)
-    values = inputs[:limit].reshape(min(len(inputs), limit), size).astype(np.float64)
+    kept = min(count, limit)
+    reference = None if scores is None else scores[:limit].reshape(kept, -1).astype(np.float64)
+    values = inputs[:limit].reshape(kept, size).astype(np.float64)
     if labels is None:
         return Events(values, None, reference)
+    if grid is not None:
+        masks = mask_labels(arrays, labels, grid, limit)
+        return Events(values, None, reference, masks=masks)
     numbers = labels.argmax(axis=1) if labels.ndim == 2 else labels
     return Events(values, numbers[:limit].astype(np.int64), reference, class_names(arrays))
 
@@ -174,10 +200,12 @@ def label_problems(path: Path, labels: NDArray[Any], events: int, outputs: int) 
     return found
 
 
-def _score_problems(path: Path, scores: NDArray[Any], events: int, outputs: int) -> list[Blocker]:
+def _score_problems(
+    path: Path, scores: NDArray[Any], shapes: tuple[tuple[int, ...], ...]
+) -> list[Blocker]:
     where = f"{path} {SCORE_KEY}"
-    if scores.dtype.kind not in "fiu" or scores.shape != (events, outputs):
-        return [Blocker(where, f"shape {scores.shape}, expected {(events, outputs)}")]
+    if scores.dtype.kind not in "fiu" or scores.shape not in shapes:
+        return [Blocker(where, f"shape {scores.shape}, expected {shapes[0]}")]
     if not np.isfinite(scores).all():
         return [Blocker(where, "hold NaN or infinity")]
     return []

@@ -19,6 +19,7 @@ from trigger_ml.graph.interpreter import trace_edges
 from trigger_ml.graph.model import FixedGraph, Node
 from trigger_ml.graph.types import Codes, FixedType
 from trigger_ml.lower.rtl import pipeline
+from trigger_ml.lower.stream.write import StreamLogic
 from trigger_ml.simulate.csim import CSimulation
 from trigger_ml.simulate.probe import probe_stages
 
@@ -89,6 +90,8 @@ def explain_outputs(
 def _inside_rtl(design: Design, event: Codes, scratch: Path) -> str:
     """Which pipeline stage goes wrong first, in words."""
     config = design.config
+    if isinstance(design.logic, StreamLogic):
+        return "the graph's own kernels are right, so look at windows, borders or a kernel's RTL"
     fsm = pipeline(design.logic, config.target, config.firmware.routing_margin)
     inputs = design.firmware.input_types
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -18,18 +19,22 @@ from trigger_ml.artifacts import (
     Vectors,
     Verdict,
 )
+from trigger_ml.capacity import count_stream, room_hint
 from trigger_ml.check import physics
 from trigger_ml.check.budget import judge_equality, judge_resources, judge_timing
 from trigger_ml.check.divergence import Divergence
 from trigger_ml.check.equality import Comparison, compare
+from trigger_ml.check.masks import MaskComparison
 from trigger_ml.config import OutputKind
 from trigger_ml.design import Design, Measurements, SourceCheck
 from trigger_ml.errors import ToolMissingError
 from trigger_ml.explain import explain_csim, explain_outputs, explain_source, on_grid
 from trigger_ml.frontends.client import Frontend
-from trigger_ml.graph.interpreter import evaluate, trace_edges
+from trigger_ml.graph.interpreter import chunk_events, evaluate, trace_edges
 from trigger_ml.graph.model import FixedGraph, Node, Softmax
 from trigger_ml.lower.rtl import pipeline
+from trigger_ml.lower.stream.write import StreamLogic
+from trigger_ml.measure_masks import judge_masks, mask_decisions
 from trigger_ml.progress import Stopwatch
 from trigger_ml.report.ranges import ObservedRange
 from trigger_ml.simulate import csim
@@ -37,12 +42,17 @@ from trigger_ml.simulate.rtl import cosimulate, simulator
 from trigger_ml.simulate.vectors import CORNERS, EVENTS
 from trigger_ml.synth.cost_model import estimate
 from trigger_ml.synth.devices import share
+from trigger_ml.synth.stream import synthesize_stream
 from trigger_ml.synth.yosys import synthesize
 
 __all__ = ["anchor", "check_source", "measure"]
 
 CROSS_SIMULATORS: Final = ("icarus", "ghdl")
-CHUNK: Final = 8192
+CROSS_SHARE: Final = 4
+"""A group of columns is so many times the logic of the vectors that verify.cross_simulate was
+measured on."""
+STREAM_EVENTS: Final = 100
+"""Images through alkaid's own interpreter, kernel by kernel and column by column."""
 
 
 def check_source(
@@ -104,8 +114,14 @@ def measure(design: Design, source: SourceCheck, scratch: Path, clock: Stopwatch
     verdicts = (
         *judge_equality(comparisons),
         *judge_timing(cosim, config.target.clock_mhz, config.budget),
-        *judge_resources(share(counted.total, design.device), counted.origin, config.budget),
+        *judge_resources(
+            share(counted.total, design.device),
+            counted.origin,
+            config.budget,
+            room_hint(design.logic, synthesis, config, design.device),
+        ),
         *_softmax_decisions(design, source, graph),
+        *mask_decisions(found, source),
     )
     runs = (source.run, graph, csim_run, alkaid)
     return Measurements(
@@ -123,7 +139,9 @@ def _graph_run(graph: FixedGraph, design: Design, source: SourceCheck) -> Run:
 
 def _alkaid_run(design: Design, clock: Stopwatch) -> Run:
     with clock.stage("alkaid", "alkaid interpreter") as stage:
-        codes = design.logic.predict(design.vectors.codes)
+        logic, codes = design.logic, design.vectors.codes
+        count = STREAM_EVENTS if isinstance(logic, StreamLogic) else len(codes)
+        codes = logic.predict(codes[:count])
         stage.note = f"{len(codes):,} events"
     return Run("alkaid", codes, clock.seconds["alkaid"])
 
@@ -141,9 +159,14 @@ def _cross_simulations(
 ) -> tuple[CosimRun, ...]:
     """A few vectors through the other simulators that are installed, VHDL included."""
     count = design.config.verify.cross_simulate
+    stream = design.rtl[Hdl.VERILOG].stream
+    if stream is not None:
+        count = ceil(count / (stream.groups * CROSS_SHARE))
     found = []
     for name in CROSS_SIMULATORS:
         if name == design.config.verify.simulator or count == 0:
+            continue
+        if design.rtl.keys().isdisjoint(simulator(name).hdls):
             continue
         try:
             simulator(name).version()
@@ -180,16 +203,25 @@ def _cosimulation(
 
 def _synthesis(design: Design, work: Path, clock: Stopwatch) -> tuple[Synthesis, ...]:
     """Cost model, then yosys where it is asked for; the strongest last."""
-    config, logic = design.config, design.logic
+    project = design.rtl[Hdl.VERILOG]
     with clock.stage("cost_model", "cost model"):
-        fsm = pipeline(logic, config.target, config.firmware.routing_margin)
-        cycles = design.rtl[Hdl.VERILOG].latency_cycles
-        found = [estimate(logic.program, fsm, layer_lut=logic.layer_cost, extra_ff=cycles)]
+        found = [_estimate(design)]
     if design.config.verify.synthesis:
         with clock.stage("synth", "open synthesis: yosys") as stage:
-            found.append(synthesize(design.rtl[Hdl.VERILOG], work=work))
+            count = synthesize_stream if project.stream else synthesize
+            found.append(count(project, work=work))
             stage.note = f"{found[-1].total.lut:,.0f} LUT"
     return tuple(found)
+
+
+def _estimate(design: Design) -> Synthesis:
+    """The cost model's count of the whole top."""
+    config, logic = design.config, design.logic
+    if isinstance(logic, StreamLogic):
+        return count_stream(logic)
+    fsm = pipeline(logic, config.target, config.firmware.routing_margin)
+    cycles = design.rtl[Hdl.VERILOG].latency_cycles
+    return estimate(logic.program, fsm, layer_lut=logic.layer_cost, extra_ff=cycles)
 
 
 def _c_simulation(
@@ -200,7 +232,9 @@ def _c_simulation(
     with clock.stage("csim_build", f"C simulation: build ({design.hls.backend}, g++)"):
         simulation = csim.build(design.hls, network, work)
     with clock.stage("csim", "C simulation: run") as stage:
-        run = simulation.run(vectors.codes, stage.moved)
+        asked = design.config.verify.csim_events
+        count = len(vectors.codes) if asked is None else vectors.rows(CORNERS).stop + asked
+        run = simulation.run(vectors.codes[:count], stage.moved)
         stage.note = f"{len(run.codes):,} events"
     reference = _graph_run(network, design, source)
     comparison = compare(run, reference)
@@ -210,10 +244,14 @@ def _c_simulation(
     return run, comparison, divergence
 
 
-def _physics(design: Design, source: SourceCheck, graph: Run) -> physics.PhysicsComparison | None:
+def _physics(
+    design: Design, source: SourceCheck, graph: Run
+) -> physics.PhysicsComparison | MaskComparison | None:
     """Float, quantized and firmware on the labelled events; None without labels."""
     vectors = design.vectors
     rows = vectors.rows(EVENTS)
+    if vectors.masks is not None:
+        return judge_masks(design, vectors.masks, source, graph)
     if vectors.labels is None:
         return None
     network = anchor(design.network)
@@ -251,8 +289,9 @@ def _ranges(graph: FixedGraph, vectors: Vectors) -> dict[str, ObservedRange]:
     rows = vectors.rows(EVENTS)
     codes = vectors.codes[rows] if rows.stop > rows.start else vectors.codes
     ranges: dict[str, ObservedRange] = {}
-    for start in range(0, len(codes), CHUNK):
-        for name, edge in trace_edges(graph, codes[start : start + CHUNK]).items():
+    chunk = chunk_events(graph)
+    for start in range(0, len(codes), chunk):
+        for name, edge in trace_edges(graph, codes[start : start + chunk]).items():
             seen = ObservedRange.of(edge, graph.by_name[name].type)
             ranges[name] = ranges[name].merge(seen) if name in ranges else seen
     return ranges

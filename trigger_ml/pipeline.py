@@ -16,6 +16,7 @@ from typing import Final
 
 from trigger_ml import __version__, records
 from trigger_ml.artifacts import Hdl, RtlProject, SourceModel, Vectors, Verdict
+from trigger_ml.capacity import require_room
 from trigger_ml.check.lock import codes_digest, compare_locks, file_digests, read_lock
 from trigger_ml.config import Config
 from trigger_ml.design import Design, Measurements
@@ -23,8 +24,9 @@ from trigger_ml.errors import ToolMissingError
 from trigger_ml.events import Events, read_events, require_readable
 from trigger_ml.frontends.client import firmware_graph, open_model, reader_name, top_name
 from trigger_ml.graph.model import FixedGraph
-from trigger_ml.lower.rtl import Logic, trace_graph, write_rtl
+from trigger_ml.lower.build import trace_firmware, write_firmware
 from trigger_ml.measure import check_source, measure
+from trigger_ml.measure_masks import mask_grid
 from trigger_ml.progress import Listener, Quiet, Stopwatch
 from trigger_ml.report.build import ReportInputs, build_report
 from trigger_ml.report.markdown import markdown
@@ -94,14 +96,16 @@ def compile_model(request: Request, listener: Listener | None = None) -> Compile
         with frontend:
             with clock.stage("lower_hls", f"hls4ml project ({config.firmware.backend})"):
                 network, hls = frontend.convert(config, stage / "hls", top)
+            config = _counts(config, network)
             events = _events(request.data, network, config)
             vectors = _vectors(network, events, config)
             source = check_source(frontend, network, vectors, clock)
         firmware = firmware_graph(network, config)
-        with clock.stage("lower_rtl", "RTL by alkaid (Verilog and VHDL)") as at:
-            logic = trace_graph(firmware)
-            rtl = {hdl: _write(logic, config, top, hdl, stage) for hdl in Hdl}
-            at.note = f"{rtl[Hdl.VERILOG].latency_cycles} pipeline stages"
+        with clock.stage("lower_rtl", "RTL by alkaid") as at:
+            logic = trace_firmware(firmware, config)
+            require_room(logic, config, device)
+            rtl = write_firmware(logic, config, top, stage / "rtl")
+            at.note = _rtl_note(rtl)
         scores = events.float_scores if events else None
         names = events.classes if events else ()
         design = Design(config, device, network, firmware, hls, logic, rtl, vectors, scores, names)
@@ -142,7 +146,7 @@ def check_build(
             source = check_source(frontend, network, stored.vectors, clock)
         firmware = firmware_graph(network, config)
         with clock.stage("lower_rtl", "alkaid"):
-            logic = trace_graph(firmware)
+            logic = trace_firmware(firmware, config)
         design = Design(
             config,
             device,
@@ -196,14 +200,27 @@ def _recheck_config(config: Config, synthesis: bool) -> Config:
     )
 
 
+def _counts(config: Config, network: FixedGraph) -> Config:
+    """The configuration with the default counts of events that suit the network."""
+    if not network.has_convolution:
+        return config
+    return config.model_copy(update={"verify": config.verify.on_images(network.input_size)})
+
+
 def _events(path: Path | None, network: FixedGraph, config: Config) -> Events | None:
     if path is None:
         return None
-    return read_events(path, network.input_size, network.output_size, config.verify.events)
+    return read_events(
+        path,
+        network.input_size,
+        network.output_size,
+        config.verify.events,
+        mask_grid(network),
+    )
 
 
 def _vectors(network: FixedGraph, events: Events | None, config: Config) -> Vectors:
-    return make_vectors(
+    vectors = make_vectors(
         network,
         events.inputs if events else None,
         events.labels if events else None,
@@ -211,11 +228,18 @@ def _vectors(network: FixedGraph, events: Events | None, config: Config) -> Vect
         random_events=config.verify.random_events,
         seed=config.verify.seed,
     )
+    return replace(vectors, masks=events.masks) if events else vectors
 
 
-def _write(logic: Logic, config: Config, top: str, hdl: Hdl, stage: Path) -> RtlProject:
-    margin = config.firmware.routing_margin
-    return write_rtl(logic, config.target, margin, top, hdl, stage / "rtl" / hdl.value)
+def _rtl_note(rtl: Mapping[Hdl, RtlProject]) -> str:
+    project = rtl[Hdl.VERILOG]
+    if project.stream is None:
+        return f"{project.latency_cycles} pipeline stages"
+    kernels = sum(project.stream.kernels.values())
+    return (
+        f"{project.stream.source.lanes} columns a clock, {len(project.stream.kernels)} kernels "
+        f"in {kernels} places, {project.latency_cycles} clocks"
+    )
 
 
 def _with_delays(rtl: Mapping[Hdl, RtlProject], found: Measurements) -> dict[Hdl, RtlProject]:

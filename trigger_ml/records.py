@@ -4,7 +4,7 @@ model/<file>          the model file as given
 config.yaml           the configuration, complete
 network.json          the fixed-point graph that the HLS project computes
 firmware.json         the same with the decision after it, which the RTL computes
-vectors.npz           input codes, where they come from, labels, expected output codes
+vectors.npz           input codes, where they come from, labels or masks, expected output codes
 hls/                  the hls4ml project
 rtl/verilog, rtl/vhdl sources and project.json
 report.json, report.html, summary.md
@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,8 +24,9 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from trigger_ml.artifacts import Hdl, HlsProject, RtlProject, Segment, Vectors
+from trigger_ml.artifacts import Hdl, HlsProject, MaskLabels, RtlProject, Segment, Vectors
 from trigger_ml.check.lock import LOCK_FILE, Lock, codes_digest, file_digests, resource_counts
+from trigger_ml.check.masks import MaskComparison
 from trigger_ml.config import Config
 from trigger_ml.design import Design, Measurements
 from trigger_ml.errors import BuildError
@@ -38,6 +39,8 @@ __all__ = ["PROJECT_FOLDERS", "Stored", "load_build", "make_lock", "save_design"
 
 PROJECT_FOLDERS: Final = ("hls", "rtl")
 VECTORS_FILE: Final = "vectors.npz"
+MASK_PREFIX: Final = "mask_"
+"""Of the arrays that make up MaskLabels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,9 @@ def _save_vectors(path: Path, design: Design, expected: Codes) -> None:
     }
     if vectors.labels is not None:
         arrays["labels"] = vectors.labels
+    if vectors.masks is not None:
+        parts = {item.name: getattr(vectors.masks, item.name) for item in fields(MaskLabels)}
+        arrays |= {f"{MASK_PREFIX}{k}": np.asarray(v) for k, v in parts.items() if v is not None}
     if design.float_scores is not None:
         arrays["float_scores"] = design.float_scores
     np.savez_compressed(path, allow_pickle=False, **{k: _narrow(v) for k, v in arrays.items()})
@@ -118,7 +124,11 @@ def load_build(build: Path) -> Stored:
         models = sorted((build / "model").iterdir())
         with np.load(build / VECTORS_FILE, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        rtl = {hdl: read_bench(build / "rtl" / hdl.value).project for hdl in Hdl}
+        rtl = {
+            hdl: read_bench(build / "rtl" / hdl.value).project
+            for hdl in Hdl
+            if hdl is Hdl.VERILOG or (build / "rtl" / hdl.value).is_dir()
+        }
         vectors = _vectors(arrays)
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -127,7 +137,8 @@ def load_build(build: Path) -> Stored:
         ) from error
     if len(models) != 1:
         raise BuildError(f"{build / 'model'} holds {len(models)} files, not the one model")
-    hls = HlsProject(build / "hls", network.name, config.firmware.backend, config.firmware.io_type)
+    interface = config.firmware.interface(network.has_convolution)
+    hls = HlsProject(build / "hls", network.name, config.firmware.backend, interface)
     return Stored(
         config,
         models[0],
@@ -153,7 +164,21 @@ def _vectors(arrays: Mapping[str, NDArray[Any]]) -> Vectors:
         segments,
         int(arrays["seed"]),
         None if labels is None else labels.astype(np.int64),
+        _mask_labels(arrays),
     )
+
+
+def _mask_labels(arrays: Mapping[str, NDArray[Any]]) -> MaskLabels | None:
+    parts: dict[str, Any] = {
+        item.name: arrays.get(f"{MASK_PREFIX}{item.name}") for item in fields(MaskLabels)
+    }
+    if parts["true"] is None:
+        return None
+    if parts["muons"] is not None:
+        parts["muons"] = parts["muons"].astype(np.int64)
+    if parts["float_threshold"] is not None:
+        parts["float_threshold"] = float(parts["float_threshold"])
+    return MaskLabels(**parts)
 
 
 def make_lock(build: Path, model_sha256: str, design: Design, found: Measurements) -> Lock:
@@ -180,6 +205,8 @@ def make_lock(build: Path, model_sha256: str, design: Design, found: Measurement
 def _physics_figures(found: Measurements) -> dict[str, float]:
     if found.physics is None:
         return {}
+    if isinstance(found.physics, MaskComparison):
+        return found.physics.lock_figures()
     figures: dict[str, float] = {}
     for witness in found.physics.witnesses:
         figures[f"accuracy {witness.witness}"] = witness.accuracy.value

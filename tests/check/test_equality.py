@@ -112,6 +112,22 @@ def test_resources_against_the_budget() -> None:
     assert judge_resources(None, "yosys", Budget()) == ()
 
 
+def test_what_is_larger_than_the_part_fails_without_a_budget() -> None:
+    assert judge_resources({"lut": 1.0, "dsp": 0.0}, "yosys", Budget()) == ()
+    over = judge_resources({"lut": 1.25, "dsp": 0.0}, "yosys", Budget(), "take fewer columns")
+    assert [(v.name, v.passed) for v in over] == [("resources:lut", False)]
+    assert over[0].message == ("125.00% of the part by yosys: it does not fit; take fewer columns")
+
+
+def test_a_hint_stands_only_where_luts_are_exceeded() -> None:
+    budget = Budget(lut_share=0.1, dsp_share=0.0)
+    lut, dsp = judge_resources({"lut": 0.2, "dsp": 0.1}, "yosys", budget, "take fewer columns")
+    assert lut.message.endswith("budget 10.00%; take fewer columns")
+    assert not dsp.passed and "columns" not in dsp.message
+    (kept, _) = judge_resources({"lut": 0.1, "dsp": 0.0}, "yosys", budget, "take fewer columns")
+    assert kept.passed and "columns" not in kept.message
+
+
 def test_vectors_know_where_a_row_is_from() -> None:
     from trigger_ml.artifacts import Segment
 

@@ -28,7 +28,7 @@ def network(seed: int = 3) -> FixedGraph:
 
 def compiled(graph: FixedGraph, config: Config, folder: Path) -> tuple[Any, ...]:
     """LUT, FF, clocks and longest stage by way of RTL on disk, as a compilation counts them."""
-    logic = trace_graph(firmware_graph(graph, config))
+    logic = trace_graph(firmware_graph(graph, config), config.firmware.adder_depth)
     margin = config.firmware.routing_margin
     rtl = write_rtl(logic, config.target, margin, "tiny", Hdl.VERILOG, folder / "rtl")
     fsm = pipeline(logic, config.target, margin)
@@ -53,6 +53,15 @@ def test_the_figures_of_a_compilation(changes: dict[str, Any], tmp_path: Path) -
     figures = (cost.lut, cost.ff, cost.latency_cycles, cost.worst_stage_ns)
     assert figures == compiled(graph, config, tmp_path)
     assert cost.latency_ns == pytest.approx(cost.latency_cycles * 1e3 / config.target.clock_mhz)
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+def test_the_figures_at_an_adder_depth(depth: int, tmp_path: Path) -> None:
+    config = load_config(None, {"firmware.adder_depth": depth})
+    graph = chain(np.random.default_rng(1), (12, 8), lambda: FixedType(6, 6))
+    assert measure_cost(graph, config).lut == compiled(graph, config, tmp_path)[0]
+    other = load_config(None, {"firmware.adder_depth": 2 - depth})
+    assert measure_cost(graph, config).lut != measure_cost(graph, other).lut
 
 
 def test_the_parts_make_the_whole() -> None:

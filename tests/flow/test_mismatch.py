@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from tests.flow.conftest import TINY, quick
-from trigger_ml import pipeline
 from trigger_ml.artifacts import RtlProject
+from trigger_ml.lower import build
 from trigger_ml.pipeline import Request, compile_model
 from trigger_ml.report.schema import load_report
 
 
 def test_the_report_names_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_rtl = pipeline.write_rtl
+    write_rtl = build.write_rtl
 
     def spoiled(*arguments: Any) -> RtlProject:
         """One bias bit of the RTL is moved after it was written."""
@@ -27,7 +27,7 @@ def test_the_report_names_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPa
                 break
         return project
 
-    monkeypatch.setattr(pipeline, "write_rtl", spoiled)
+    monkeypatch.setattr(build, "write_rtl", spoiled)
     outcome = compile_model(Request(TINY, quick(), output=tmp_path / "tiny"))
     assert outcome.folder == tmp_path / "tiny.failed"
     assert not (tmp_path / "tiny").exists()

@@ -150,7 +150,7 @@ def test_branches_are_refused(tmp_path: Path) -> None:
         node = layer(config, "fc2")["inbound_nodes"][0]
         node.append(copy.deepcopy(node[0]))
 
-    assert "only a chain of layers" in refusal(changed(tmp_path, branch))
+    assert "only networks with one input and one output" in refusal(changed(tmp_path, branch))
 
 
 def test_a_model_of_keras_3_is_refused_with_advice(tmp_path: Path) -> None:

@@ -9,9 +9,18 @@ from tests.graph.networks import chain, small_types
 from trigger_ml.errors import ModelError
 from trigger_ml.graph import tables
 from trigger_ml.graph.interpreter import evaluate
-from trigger_ml.graph.model import FixedGraph, Input, Lookup, Node, Softmax, frozen_codes
+from trigger_ml.graph.model import (
+    Dense,
+    FixedGraph,
+    Input,
+    Lookup,
+    Node,
+    QuantizeEach,
+    Softmax,
+    frozen_codes,
+)
 from trigger_ml.graph.tail import with_argmax, with_threshold
-from trigger_ml.graph.types import Codes, FixedType, Rounding
+from trigger_ml.graph.types import Codes, FixedType, Overflow, Rounding
 from trigger_ml.graph.verify import verify
 from trigger_ml.lower.rtl import trace_graph
 
@@ -34,6 +43,67 @@ def assert_replayed_exactly(graph: FixedGraph) -> None:
 def test_dense_networks_of_any_types(data: st.DataObject, seed: int) -> None:
     random = np.random.default_rng(seed)
     assert_replayed_exactly(chain(random, [3, 4, 3], lambda: data.draw(small_types())))
+
+
+def two_lengths(accumulator: FixedType, first: int = 8) -> FixedGraph:
+    """A dense layer of long inputs on short weights, and of short inputs on long weights.
+
+    Inputs have 4 fraction bits in even rows and 1 in odd ones; weights have 6 in odd rows and 3 in
+    even ones, where their codes end in three zeros. So products have 7, if the first two
+    weights' code is left at 8, and the types of inputs and weights alone promise 10.
+    """
+    random = np.random.default_rng(8)
+    rows, columns, wide = 12, 6, FixedType(8, 4)
+    short = np.arange(rows) % 2
+    each = QuantizeEach(
+        frozen_codes(np.ones(rows)),
+        frozen_codes(8 - 3 * short),
+        frozen_codes(np.full(rows, 4)),
+        Rounding.TRN,
+        Overflow.WRAP,
+    )
+    codes = random.integers(-100, 100, (rows, columns))
+    codes[::2] &= ~7
+    codes[[0, 2], 0] = first
+    dense = Dense(
+        frozen_codes(codes),
+        FixedType(8, 2),
+        frozen_codes(random.integers(-100, 100, columns)),
+        FixedType(8, 2),
+        accumulator,
+    )
+    nodes = (
+        *logits(rows, wide),
+        Node("each", each, ("x",), (rows,), wide),
+        Node("fc", dense, ("each",), (columns,), FixedType(13, 6)),
+    )
+    return FixedGraph("two_lengths", nodes, ("fc",))
+
+
+def test_products_that_fit_are_summed_in_shared_adders() -> None:
+    """The types alone promise longer products; logic as with room for those, and no larger."""
+    graph = two_lengths(FixedType(17, 10))
+    assert_replayed_exactly(graph)
+    roomy = trace_graph(two_lengths(FixedType(20, 10)))
+    assert trace_graph(graph).program.cost == roomy.program.cost
+
+
+@pytest.mark.parametrize("rounding", [Rounding.TRN, Rounding.RND])
+def test_products_that_lose_bits_are_cast_alone(rounding: Rounding) -> None:
+    graph = two_lengths(FixedType(17, 10, rounding=rounding), first=9)
+    codes = all_codes(graph)
+    exact = evaluate(two_lengths(FixedType(20, 10), first=9), codes)
+    assert not np.array_equal(evaluate(graph, codes), exact)
+    assert_replayed_exactly(graph)
+
+
+def test_deeper_adders_share_more() -> None:
+    graph = chain(np.random.default_rng(1), [12, 8], lambda: FixedType(6, 6))
+    shallow, deep = trace_graph(graph, 0), trace_graph(graph, 2)
+    assert deep.program.cost < shallow.program.cost
+    assert max(shallow.layer_delay.values()) < max(deep.layer_delay.values())
+    codes = all_codes(graph)
+    assert np.array_equal(shallow.predict(codes), deep.predict(codes))
 
 
 @pytest.mark.parametrize("integer", [1, 0])

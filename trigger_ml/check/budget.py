@@ -48,17 +48,31 @@ def judge_timing(cosim: CosimRun | None, clock_mhz: float, budget: Budget) -> tu
 
 
 def judge_resources(
-    shares: Mapping[str, float] | None, origin: str, budget: Budget
+    shares: Mapping[str, float] | None, origin: str, budget: Budget, lut_hint: str = ""
 ) -> tuple[Verdict, ...]:
-    """Shares of the part, 0 to 1, against the budget."""
+    """Shares of the part, 0 to 1 and more, against the budget, and against the whole part.
+
+    lut_hint: how to come down to the LUTs that are granted, said where they are exceeded.
+    """
     verdicts = []
     for name, limit in (("lut", budget.lut_share), ("dsp", budget.dsp_share)):
         if limit is None:
+            if shares is not None and shares.get(name, 0.0) > 1:
+                text = f"{shares[name]:.2%} of the part by {origin}"
+                verdicts.append(_over(name, f"{text}: it does not fit", lut_hint))
             continue
         if shares is None or name not in shares:
             verdicts.append(Verdict(f"resources:{name}", False, "not measured"))
             continue
         found = shares[name]
         text = f"{found:.2%} of the part by {origin}, budget {limit:.2%}"
-        verdicts.append(Verdict(f"resources:{name}", found <= limit, text))
+        if found <= limit:
+            verdicts.append(Verdict(f"resources:{name}", True, text))
+        else:
+            verdicts.append(_over(name, text, lut_hint))
     return tuple(verdicts)
+
+
+def _over(name: str, text: str, lut_hint: str) -> Verdict:
+    hint = f"; {lut_hint}" if name == "lut" and lut_hint else ""
+    return Verdict(f"resources:{name}", False, f"{text}{hint}")

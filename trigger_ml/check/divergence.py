@@ -99,8 +99,8 @@ def explain(node: Node, left: Codes, right: Codes) -> str:
     if scale:
         return f"scale: a factor of 2**{scale}, a binary point in another place; {share}"
     if isinstance(node.operation, WEIGHTED):
-        columns = sorted({int(k) for k in np.nonzero(different)[1]})
-        width = left.shape[1]
+        width = node.shape[-1]
+        columns = sorted({int(k) % width for k in np.nonzero(different)[1]})
         some = ", ".join(map(str, columns[:8]))
         return f"a weight or bias of {len(columns)} of {width} outputs ({some}); {share}"
     return f"not a pattern that is known; {share}"

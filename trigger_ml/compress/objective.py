@@ -88,7 +88,7 @@ def measure_cost(graph: FixedGraph, config: Config) -> Cost:
             )
         )
     firmware = firmware_graph(graph, config)
-    logic = trace_graph(firmware)
+    logic = trace_graph(firmware, config.firmware.adder_depth)
     fsm = pipeline(logic, config.target, config.firmware.routing_margin)
     core = Core.of_fsm(f"{TOP}_core", fsm)
     # The texts are not needed; a network that cannot have a top must not look cheap.

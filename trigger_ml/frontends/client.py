@@ -41,8 +41,9 @@ SOFTMAX_TABLE: Final = "ufixed<18,1,RND,SAT>"
 class SourceOutputs:
     """What the source model said.
 
-    logits: its last linear layer, shape (events, outputs). tail: its float softmax or sigmoid,
-    or None where it has none.
+    logits: its last linear layer, shape (events, outputs), an image's pixels one after another
+    with their channels. tail: its float softmax or sigmoid, shaped likewise, or None where it
+    has none.
     """
 
     logits: NDArray[np.float64]
@@ -87,8 +88,8 @@ def open_model(path: Path, config: Config, work: Path) -> Frontend:
 class _Opened:
     """A model file that was read and checked, and how its process is started and fed.
 
-    module: of the process. load: its first request, without the verb. firmware_tail: whether
-    hls4ml can put the tail into firmware.
+    module: of the process. load: its first request, without the verb. no_softmax: why
+    hls4ml cannot put a softmax into firmware, empty where it can. io_type: hls4ml's interface type.
     """
 
     file: KerasFile | HgqFile
@@ -96,29 +97,38 @@ class _Opened:
     module: str
     environment: Mapping[str, str]
     load: Mapping[str, Any]
-    firmware_tail: bool
+    no_softmax: str
+    io_type: str
 
 
 def _open_qkeras(path: Path, config: Config) -> _Opened:
     file = read_keras_h5(path)
+    if file.has_convolution:
+        config.require_streamable()
     grid = _input_grid(file, config)
     load = {
         "file": str(path.resolve()),
         "architecture": file.architecture(tail=False, input_quantizer=grid),
         "architecture_with_tail": file.architecture(tail=True, input_quantizer=grid),
         "tail": file.tail,
+        "activation_types": file.activation_types(grid),
     }
-    return _Opened(file, QKERAS, "trigger_ml.frontends.worker", {}, load, True)
+    io_type = config.firmware.interface(file.has_convolution)
+    no_softmax = "a softmax for each pixel has no firmware yet" if file.has_convolution else ""
+    return _Opened(file, QKERAS, "trigger_ml.frontends.worker", {}, load, no_softmax, io_type)
 
 
 def _open_hgq(path: Path, config: Config, work: Path) -> _Opened:
     file = read_keras_v3(path)
     _refuse_input_type(config)
+    io_type = config.firmware.interface(convolution=False)
     environment = worker_environment("numpy")
     copy = work / "source.keras"
     file.write_copy(copy)
     load = {"file": str(path), "copy": str(copy.resolve()), "tail": file.tail}
-    return _Opened(file, HGQ, "trigger_ml.frontends.hgq_worker", environment, load, False)
+    no_softmax = f"a softmax of {HGQ} models has no firmware yet"
+    module = "trigger_ml.frontends.hgq_worker"
+    return _Opened(file, HGQ, module, environment, load, no_softmax, io_type)
 
 
 def _input_grid(file: KerasFile, config: Config) -> tuple[int, int, bool] | None:
@@ -187,11 +197,11 @@ class Frontend:
         """
         softmax = None
         if config.firmware.output is OutputKind.SOFTMAX:
-            if not self._opened.firmware_tail:
+            if self._opened.no_softmax:
                 raise ConfigError(
                     Blocker(
                         "firmware.output",
-                        f"a softmax of {self._opened.format} models has no firmware yet",
+                        self._opened.no_softmax,
                         "use firmware.output: logits or argmax",
                     )
                 )
@@ -206,7 +216,7 @@ class Frontend:
             logits = self._convert(config, directory, top, None).output_nodes[0]
             softmax = _softmax_types(logits.type, logits.size, config.firmware.softmax_bits)
         graph = self._convert(config, directory, top, softmax)
-        project = HlsProject(directory, top, config.firmware.backend, config.firmware.io_type)
+        project = HlsProject(directory, top, config.firmware.backend, self._opened.io_type)
         return graph, project
 
     def evaluate(self, values: NDArray[np.float32]) -> SourceOutputs:
@@ -253,7 +263,7 @@ class Frontend:
             backend=config.firmware.backend,
             part=config.target.part,
             clock_ns=1e3 / config.target.clock_mhz,
-            io_type=config.firmware.io_type,
+            io_type=self._opened.io_type,
             softmax=softmax,
         )
         return FixedGraph.from_json(answer["graph"])

@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from trigger_ml.errors import BlockedError, Blocker, ModelError
+from trigger_ml.frontends.keras_images import shape_problems
 from trigger_ml.frontends.keras_layers import read_layer
 from trigger_ml.frontends.model_file import (
     TAIL,
@@ -27,7 +28,7 @@ from trigger_ml.frontends.model_file import (
     read_bytes,
     wiring_problems,
 )
-from trigger_ml.frontends.quantizers import canonical_quantizer
+from trigger_ml.frontends.quantizers import canonical_quantizer, quantizer_type
 
 __all__ = [
     "FORMAT",
@@ -40,6 +41,8 @@ __all__ = [
 ]
 
 FORMAT: Final = "QKeras .h5 (Keras 2)"
+JOINS: Final = ("Concatenate",)
+WEIGHTED: Final = ("QConv2D", "QDense", "Conv2D", "Dense")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,25 @@ class KerasFile:
             }
         )
 
+    def activation_types(self, input_quantizer: tuple[int, int, bool] | None) -> dict[str, str]:
+        """Type that each quantizer of values gives them, by the name of its layer in hls4ml."""
+        layers = list(self.layers)
+        if input_quantizer is not None:
+            layers = _with_input_quantizer(layers, input_quantizer)
+        types = {}
+        for layer in layers:
+            quantizer = layer.config.get("activation")
+            if isinstance(quantizer, Mapping):
+                own = layer.kind == "QActivation"
+                name = layer.name if own else f"{layer.name}_{quantizer['class_name']}"
+                types[name] = str(quantizer_type(quantizer))
+        return types
+
+    @property
+    def has_convolution(self) -> bool:
+        """Whether a convolution is among the layers."""
+        return any(layer.kind == "QConv2D" for layer in self.layers)
+
     @property
     def has_input_quantizer(self) -> bool:
         """Whether the first thing that happens to the input is a quantizer."""
@@ -105,11 +127,13 @@ def read_keras_h5(path: Path, reader: LayerReader = read_layer) -> KerasFile:
         with h5py.File(path, "r") as file:
             config = _model_config(file, path)
             parameters, nonzero, bad = _weights(file, path)
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             Blocker(str(path), f"cannot be read as HDF5: {first_line(error)}", "is the file whole?")
         ) from error
     layers, blockers = read_layers(config, path, reader)
+    if not blockers:
+        blockers = shape_problems(layers)
     blockers += bad
     tail = ""
     if not blockers:
@@ -192,8 +216,18 @@ def read_layers(
         except BlockedError as error:
             blockers.extend(error.blockers)
     blockers += name_problems([str(item["config"].get("name")) for item in raw])
-    blockers += wiring_problems(layers) if not blockers else []
+    if not blockers:
+        blockers = wiring_problems(layers, JOINS) + _output_problems(config["config"], layers[-1])
     return layers, blockers
+
+
+def _output_problems(config: Mapping[str, Any], last: Layer) -> list[Blocker]:
+    """A functional model names its outputs; a chain's is its last layer."""
+    outputs = config.get("output_layers")
+    if outputs is None or outputs in ([[last.name, 0, 0]], [last.name, 0, 0]):
+        return []
+    what = f"the output is {json.dumps(outputs)}, not the last layer, {last.name}, alone"
+    return [Blocker("model", what, "split the model")]
 
 
 def _is_layer(item: Any) -> bool:
@@ -239,12 +273,12 @@ def _inbound(item: Mapping[str, Any], name: str) -> Iterator[str]:
 
 
 def cut_tail(layers: list[Layer]) -> tuple[list[Layer], str, list[Blocker]]:
-    """Take a last softmax or sigmoid off, whether a layer of its own or inside a dense one."""
+    """Take a last softmax or sigmoid off, whether a layer of its own or inside the last one."""
     last = layers[-1]
     function = str(last.config.get("activation") or "linear")
     if last.kind in ("Activation", "Softmax") and function in TAIL:
         layers = layers[:-1]
-    elif last.kind in ("QDense", "Dense") and function in TAIL:
+    elif last.kind in WEIGHTED and function in TAIL:
         layers = [*layers[:-1], Layer(last.name, last.kind, last.inputs, _linear(last.config))]
     else:
         function = ""
@@ -253,7 +287,7 @@ def cut_tail(layers: list[Layer]) -> tuple[list[Layer], str, list[Blocker]]:
         for layer in layers
         if layer.config.get("activation") == "softmax"
     ]
-    if not any(layer.kind in ("QDense", "Dense") for layer in layers):
+    if not any(layer.kind in WEIGHTED for layer in layers):
         blockers.append(Blocker("model", "has no layer with weights", "there is nothing to build"))
     return layers, function, blockers
 

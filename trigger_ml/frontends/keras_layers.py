@@ -6,9 +6,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from trigger_ml.errors import BlockedError, Blocker, ModelError
-from trigger_ml.frontends.quantizers import canonical_quantizer
+from trigger_ml.frontends.keras_images import (
+    pair,
+    read_concatenate,
+    read_max_pooling,
+    read_up_sampling,
+    window_options,
+)
+from trigger_ml.frontends.quantizers import activation_quantizer, canonical_quantizer
 
 __all__ = ["read_layer"]
+
+FLOAT: Final = ("Conv2D", "Dense")
+"""Known, and refused with advice."""
 
 
 def read_layer(kind: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,25 +37,68 @@ def _refusal(kind: str) -> tuple[str, str]:
         return "a Lambda layer holds code, which is never run", "write it with layers"
     if kind == "PruneLowMagnitude":
         return "is still wrapped for pruning", "apply tfmot.sparsity.keras.strip_pruning first"
-    known = ", ".join(sorted(_READERS))
+    if "batchnorm" in kind.lower():
+        return (
+            f"a {kind} is not exact in hls4ml 1.3",
+            "fold it into the weights and bias of the layer before it, then quantize those",
+        )
+    known = ", ".join(sorted({*_READERS} - {*FLOAT}))
     return f"the layer class {kind} has no firmware here", f"use one of {known}"
 
 
 def _read_input(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     shape = config.get("batch_input_shape")
     sizes = shape[1:] if isinstance(shape, list) else []
-    if len(sizes) != 1 or not all(isinstance(size, int) and size > 0 for size in sizes):
+    if len(sizes) not in (1, 3) or not all(isinstance(size, int) and size > 0 for size in sizes):
         raise ModelError(
-            Blocker(f"layer {name}", f"input shape {shape}", "one fixed axis of features is read")
+            Blocker(
+                f"layer {name}",
+                f"input shape {shape}",
+                "one fixed axis of features is read, or height x width x channels",
+            )
         )
     return {"name": name, "batch_input_shape": [None, *sizes], "dtype": "float32"}
 
 
 def _read_dense(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    where = f"layer {name}"
     units = config.get("units")
     if not isinstance(units, int) or units < 1:
-        raise ModelError(Blocker(where, f"{units!r} units"))
+        raise ModelError(Blocker(f"layer {name}", f"{units!r} units"))
+    parameters, blockers = _weighted(name, config)
+    if blockers:
+        raise ModelError(blockers)
+    return {**parameters, "units": units}
+
+
+def _read_conv2d(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    where = f"layer {name}"
+    parameters, blockers = _weighted(name, config)
+    options, wrong = window_options(where, config)
+    blockers += wrong
+    filters, kernel = config.get("filters"), pair(config.get("kernel_size"))
+    if not isinstance(filters, int) or filters < 1:
+        blockers.append(Blocker(where, f"{filters!r} filters"))
+    if kernel is None:
+        blockers.append(Blocker(where, f"kernel_size {config.get('kernel_size')!r}"))
+    for key, plain in (("dilation_rate", [1, 1]), ("groups", 1)):
+        value = config.get(key, plain)
+        if value not in (plain, 1):
+            blockers.append(Blocker(where, f"{key} {value!r}", f"only {plain} is exact here"))
+    strides = options["strides"] or [1, 1]
+    if strides != [1, 1] and options["padding"] == "same":
+        fix = "pool after it, or use padding='valid'"
+        blockers.append(Blocker(where, "strides with padding='same'", fix))
+    if kernel is not None and kernel[0] == 1 < kernel[1] and strides[0] > 1:
+        what = f"a kernel of one row with strides {strides}: hls4ml's stream skips no rows"
+        blockers.append(Blocker(where, what, "use a kernel of two rows, or strides of one row"))
+    if blockers:
+        raise ModelError(blockers)
+    return {**parameters, **options, "filters": filters, "kernel_size": kernel}
+
+
+def _weighted(name: str, config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Blocker]]:
+    """What all quantized layers with a kernel and a bias have, and what is wrong with it."""
+    where = f"layer {name}"
     blockers: list[Blocker] = []
     quantizers: dict[str, Any] = {}
     for key in ("kernel_quantizer", "bias_quantizer"):
@@ -63,26 +116,27 @@ def _read_dense(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
         activation = _function(activation, where)
     except BlockedError as error:
         blockers.extend(error.blockers)
-    if blockers:
-        raise ModelError(blockers)
-    return {
+    parameters = {
         "name": name,
-        "units": units,
         "use_bias": bool(config.get("use_bias", True)),
         "activation": activation,
         "dtype": "float32",
         **quantizers,
     }
+    return parameters, blockers
 
 
-def _read_float_dense(name: str, _config: Mapping[str, Any]) -> dict[str, Any]:
-    raise ModelError(
-        Blocker(
-            f"layer {name}",
-            "a Dense layer has float weights, and fixed-point types for them come from data",
-            "use QDense with quantized_bits(..., alpha=1)",
+def _read_float(kind: str, instead: str) -> Callable[[str, Mapping[str, Any]], dict[str, Any]]:
+    def refuse(name: str, _config: Mapping[str, Any]) -> dict[str, Any]:
+        raise ModelError(
+            Blocker(
+                f"layer {name}",
+                f"a {kind} layer has float weights, and fixed-point types for them come from data",
+                f"use {instead} with quantized_bits(..., alpha=1)",
+            )
         )
-    )
+
+    return refuse
 
 
 def _read_activation(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,7 +145,7 @@ def _read_activation(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_qactivation(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    quantizer = canonical_quantizer(config.get("activation"), f"layer {name}")
+    quantizer = activation_quantizer(config.get("activation"), f"layer {name}")
     if quantizer is None:
         raise ModelError(Blocker(f"layer {name}", "a QActivation without a quantizer"))
     return {"name": name, "activation": quantizer, "dtype": "float32"}
@@ -101,13 +155,18 @@ def _function(value: Any, where: str) -> Any:
     """A plain activation by name, or a quantizer."""
     if value in ("linear", "relu", "softmax", "sigmoid", "tanh"):
         return value
-    return canonical_quantizer(value, f"{where} activation")
+    return activation_quantizer(value, f"{where} activation")
 
 
 _READERS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]]] = {
     "InputLayer": _read_input,
     "QDense": _read_dense,
-    "Dense": _read_float_dense,
+    "QConv2D": _read_conv2d,
+    "MaxPooling2D": read_max_pooling,
+    "UpSampling2D": read_up_sampling,
+    "Concatenate": read_concatenate,
+    "Dense": _read_float("Dense", "QDense"),
+    "Conv2D": _read_float("Conv2D", "QConv2D"),
     "QActivation": _read_qactivation,
     "Activation": _read_activation,
 }

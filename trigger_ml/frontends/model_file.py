@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -61,24 +61,32 @@ def name_problems(names: Sequence[str]) -> list[Blocker]:
     return found
 
 
-def wiring_problems(layers: Sequence[Layer]) -> list[Blocker]:
-    """What keeps layers, in evaluation order, from being one chain with one input."""
+def wiring_problems(layers: Sequence[Layer], joins: Collection[str] = ()) -> list[Blocker]:
+    """What keeps layers, in evaluation order, from being a network with one input and one output.
+
+    joins: classes of layers that read two others; where there is none, only a chain is one.
+    """
     found = []
     known: set[str] = set()
+    read = {name for layer in layers for name in layer.inputs}
     for position, layer in enumerate(layers):
+        where = f"layer {layer.name}"
         for name in layer.inputs:
             if name not in known:
-                found.append(
-                    Blocker(f"layer {layer.name}", f"reads {name}, which is not before it")
-                )
+                found.append(Blocker(where, f"reads {name}, which is not before it"))
         is_input = layer.kind == "InputLayer"
-        if is_input != (position == 0) or len(layer.inputs) != int(not is_input):
-            found.append(
-                Blocker(
-                    f"layer {layer.name}",
-                    "only a chain of layers with one input can be compiled yet",
-                    "split the model",
-                )
-            )
+        expected = 0 if is_input else 2 if layer.kind in joins else 1
+        if is_input != (position == 0) or len(layer.inputs) != expected:
+            found.append(Blocker(where, *_wiring_rule(layer, joins)))
+        elif layer.name not in read and position < len(layers) - 1:
+            found.append(Blocker(where, "nothing reads it, and it is not the last layer"))
         known.add(layer.name)
     return found
+
+
+def _wiring_rule(layer: Layer, joins: Collection[str]) -> tuple[str, str]:
+    if layer.kind in joins:
+        return f"reads {len(layer.inputs)} layers, hls4ml joins two", "nest the joins"
+    if joins:
+        return "only networks with one input and one output can be compiled yet", "split the model"
+    return "only a chain of layers with one input can be compiled yet", "split the model"

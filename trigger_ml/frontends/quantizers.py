@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.graph.types import FixedType, Overflow, Rounding
 
-__all__ = ["KNOWN", "canonical_quantizer"]
+__all__ = ["KNOWN", "activation_quantizer", "canonical_quantizer", "quantizer_type"]
 
 KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "quantized_bits": (
@@ -56,6 +57,8 @@ _MUST_BE: Final[Mapping[str, tuple[Any, ...]]] = {
     "relu_upper_bound": (None,),
     "alpha": (None, 1, 1.0, "1", "1.0"),
 }
+DEFAULT_BITS: Final = 8
+"""Of both quantizers in QKeras."""
 _AS_DATA: Final = {"__passive_serialization__": True}
 """Tells Keras to hand a quantizer's dictionary to its layer as it is."""
 _WHY: Final[Mapping[str, str]] = {
@@ -98,6 +101,40 @@ def canonical_quantizer(value: Any, where: str) -> dict[str, Any] | None:
     return {"class_name": name, "config": kept, **_AS_DATA}
 
 
+def activation_quantizer(value: Any, where: str) -> dict[str, Any] | None:
+    """A quantizer of values rather than weights: of one bit, only without a sign.
+
+    Raises ModelError, also where :func:`canonical_quantizer` does.
+    """
+    quantizer = canonical_quantizer(value, where)
+    if quantizer is not None and quantizer["class_name"] == "quantized_bits":
+        config = quantizer["config"]
+        if config.get("bits", DEFAULT_BITS) == 1 and config.get("keep_negative", True):
+            raise ModelError(
+                Blocker(
+                    where,
+                    "quantized_bits of one bit with a sign means -1 and 1 in QKeras, not a type",
+                    "give it keep_negative=False, or two bits",
+                )
+            )
+    return quantizer
+
+
+def quantizer_type(quantizer: Mapping[str, Any]) -> FixedType:
+    """Fixed-point type of a canonical quantizer's results: ties to even, saturation.
+
+    hls4ml 1.3 reads quantized_bits without a sign as one with a sign, and drops rounding and
+    saturation where there are no fraction bits.
+    """
+    config = quantizer["config"]
+    bits, integer = int(config.get("bits", DEFAULT_BITS)), int(config.get("integer", 0))
+    if quantizer["class_name"] == "quantized_relu":
+        return FixedType(bits, integer, False, Rounding.RND_CONV, Overflow.SAT)
+    signed = bool(config.get("keep_negative", True))
+    overflow = Overflow.SAT_SYM if config.get("symmetric", False) and signed else Overflow.SAT
+    return FixedType(bits, integer + int(signed), signed, Rounding.RND_CONV, overflow)
+
+
 def _parse(text: str, where: str) -> tuple[str, dict[str, Any]]:
     refusal = ModelError(
         Blocker(
@@ -135,7 +172,7 @@ def _problems(name: str, config: Mapping[str, Any], where: str) -> list[Blocker]
             found.append(Blocker(where, f"{name}({key}={value!r})", _WHY[key]))
     limits = {"bits": (1, 32), "integer": (-32, 32)}
     for key, (low, high) in limits.items():
-        value = config.get(key, 8 if key == "bits" else 0)
+        value = config.get(key, DEFAULT_BITS if key == "bits" else 0)
         whole = isinstance(value, (int, float)) and math.isfinite(value) and value == int(value)
         if not whole or not low <= value <= high:
             found.append(Blocker(where, f"{name}({key}={value!r}) is not {low} to {high}"))

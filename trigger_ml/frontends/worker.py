@@ -9,19 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import version
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trigger_ml.errors import Blocker, ModelError
 from trigger_ml.frontends.hls_project import backend_name, project_settings, write_project
+from trigger_ml.frontends.hls_resize import register_resize
 from trigger_ml.graph.from_hls4ml import read_graph
 from trigger_ml.keras2 import bind_keras
 from trigger_ml.serving import serve
 
 PACKAGES: Final = ("tensorflow", "tf_keras", "QKeras", "hls4ml", "numpy")
 BATCH: Final = 16384
+BATCH_ELEMENTS: Final = 2**25
+"""Elements of a batch, over the outputs of all layers: 128 MiB in single precision."""
 
 
 class _Server:
@@ -30,12 +35,14 @@ class _Server:
     def __init__(self) -> None:
         self._model: Any = None
         self._tail = self._file = self._with_tail = ""
+        self._types: Mapping[str, str] = {}
 
     def load(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Build the reduced architecture and put the file's weights into it."""
         self._model = _load(request["architecture"], request["file"])
         self._tail, self._file = request["tail"], request["file"]
         self._with_tail = request["architecture_with_tail"]
+        self._types = request["activation_types"]
         return {"versions": {name: version(name) for name in PACKAGES}}
 
     def convert(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,21 +50,21 @@ class _Server:
         model = self._model
         if request["softmax"] is not None:
             model = _load(self._with_tail, self._file)
-        project = _convert(model, request)
+        project = _convert(model, request, self._types)
         graph = read_graph(project, request["top"])
         write_project(project, Path(request["directory"]))
         return {"graph": graph.to_json()}
 
     def evaluate(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Outputs of the source model: the last layer, and the tail's float activation."""
-        values = np.load(request["inputs"])
-        outputs = self._model.predict(values, batch_size=BATCH, verbose=0)
-        np.save(request["outputs"], np.asarray(outputs, dtype=np.float64))
+        values = _events(self._model, request["inputs"])
+        outputs = self._model.predict(values, batch_size=_batch(self._model), verbose=0)
+        _save(request["outputs"], outputs)
         if self._tail:
             import tensorflow as tf
 
             function = tf.nn.softmax if self._tail == "softmax" else tf.nn.sigmoid
-            np.save(request["tail_outputs"], function(outputs).numpy().astype(np.float64))
+            _save(request["tail_outputs"], function(outputs).numpy())
         return {}
 
     def trace(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +73,8 @@ class _Server:
 
         layers = self._model.layers[1:]
         inner = tf_keras.Model(self._model.inputs, [layer.output for layer in layers])
-        outputs = inner.predict(np.load(request["inputs"]), verbose=0)
+        values = _events(self._model, request["inputs"])
+        outputs = inner.predict(values, batch_size=_batch(self._model), verbose=0)
         outputs = outputs if isinstance(outputs, list) else [outputs]
         arrays = {
             layer.name: np.asarray(values, dtype=np.float64)
@@ -74,6 +82,23 @@ class _Server:
         }
         np.savez(request["outputs"], allow_pickle=False, **arrays)
         return {}
+
+
+def _events(model: Any, file: str) -> NDArray[np.float32]:
+    """Inputs from a file of flat rows, in the model's shape."""
+    values: NDArray[np.float32] = np.load(file)
+    return values.reshape(len(values), *model.input_shape[1:])
+
+
+def _batch(model: Any) -> int:
+    """Events that the model may hold at once: fewer of images than of features."""
+    sizes = [prod(layer.output.shape[1:]) for layer in model.layers]
+    return int(max(min(BATCH, BATCH_ELEMENTS // max(sum(sizes), 1)), 1))
+
+
+def _save(file: str, outputs: Any) -> None:
+    """One flat row of doubles for each event."""
+    np.save(file, np.asarray(outputs, dtype=np.float64).reshape(len(outputs), -1))
 
 
 def _load(architecture: str, file: str) -> Any:
@@ -92,13 +117,19 @@ def _load(architecture: str, file: str) -> Any:
     return model
 
 
-def _convert(model: Any, request: Mapping[str, Any]) -> Any:
-    """hls4ml ModelGraph with every type settled by hls4ml's bit-exact pass."""
+def _convert(model: Any, request: Mapping[str, Any], types: Mapping[str, str]) -> Any:
+    """hls4ml ModelGraph with every type settled by hls4ml's bit-exact pass.
+
+    types: of the results of quantizing layers, by name, where hls4ml's own reading may err.
+    """
     import hls4ml
     from hls4ml.converters.keras_v2_to_hls import get_model_arch, parse_keras_model
 
     backend = backend_name(request["backend"])
     choice = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=backend)
+    for name, result in types.items():
+        choice["LayerName"][name]["Precision"]["result"] = f"ap_{result}"
+    register_resize()
     config = project_settings(request, model, choice["Model"], choice["LayerName"])
     architecture, reader = get_model_arch(config)
     layers, inputs, outputs, _ = parse_keras_model(architecture, reader)

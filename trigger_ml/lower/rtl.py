@@ -18,7 +18,7 @@ from alkaid.trace.passes.surrogate import add_surrogate
 from numpy.typing import NDArray
 
 from trigger_ml.artifacts import Hdl, RtlProject
-from trigger_ml.config import Target
+from trigger_ml.config import Firmware, Target
 from trigger_ml.graph.model import FixedGraph, Input
 from trigger_ml.graph.operations import WEIGHTED
 from trigger_ml.graph.types import Codes
@@ -26,14 +26,11 @@ from trigger_ml.lower.replay import replay
 from trigger_ml.lower.retime import cut
 from trigger_ml.lower.wrapper import Core, write_wrapper
 
-__all__ = ["DELAY_CONSTRAINT", "Logic", "pipeline", "trace_graph", "write_rtl"]
+__all__ = ["Logic", "pipeline", "sound_trace", "trace_graph", "write_core", "write_rtl"]
 
 PROBES: Final = 2000
 """Draws on which an optimization must change nothing."""
 SUFFIX: Final = {Hdl.VERILOG: "v", Hdl.VHDL: "vhd"}
-
-DELAY_CONSTRAINT: Final = 2
-"""Adder levels that a constant matrix product may use beyond its shortest form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +53,21 @@ class Logic:
         return np.asarray(np.ldexp(raw, fractions), dtype=np.int64)
 
 
-def trace_graph(graph: FixedGraph, delay_constraint: int = DELAY_CONSTRAINT) -> Logic:
-    """Trace a graph. Raises ModelError for what alkaid cannot express."""
-    edges = replay(graph, delay_constraint)
+def trace_graph(graph: FixedGraph, adder_depth: int = Firmware().adder_depth) -> Logic:
+    """Trace a graph. Raises ModelError for what alkaid cannot express.
+
+    adder_depth: levels of adders that a constant matrix product may take beyond its shortest
+    form, to share more of them.
+    """
+    edges = replay(graph, adder_depth)
     inputs = np.concatenate([np.ravel(edges[node.name]) for node in graph.input_nodes])
     outputs = np.concatenate([np.ravel(edges[name]) for name in graph.outputs])
-    program = _sound_trace(inputs, outputs)
+    program = sound_trace(inputs, outputs)
     cost, delay = _by_layer(graph, edges, inputs, program)
     return Logic(graph, program, cost, delay)
 
 
-def _sound_trace(inputs: Any, outputs: Any) -> Any:
+def sound_trace(inputs: Any, outputs: Any) -> Any:
     """Trace and optimize, and keep the optimization only where it changes no result.
 
     alkaid 0.8.2 optimizes some one-bit results wrongly (canonicalize_msb_wraps drops a shift).
@@ -100,22 +101,8 @@ def write_rtl(
     left is for routing. directory: a new folder for the sources.
     """
     core_name = f"{top}_core"
-    raw = directory.with_name(f"{directory.name}.alkaid")
-    model = RTLModel(
-        pipeline(logic, target, routing_margin),
-        raw,
-        prj_name=core_name,
-        flavor=hdl.value,
-        part_name=target.part,
-        clock_period=1e3 / target.clock_mhz,
-        print_latency=False,
-        ternary_fuse=False,
-    )
-    model.write()
-    core = Core.of_fsm(core_name, model.fsm)
-    directory.mkdir(parents=True)
-    sources = _collect(raw / "src", top, core_name, SUFFIX[hdl], directory)
-    shutil.rmtree(raw)
+    fsm = pipeline(logic, target, routing_margin)
+    core, sources = write_core(fsm, target, core_name, top, hdl, directory)
     graph = logic.graph
     inputs = graph.input_types
     outputs = graph.output_types
@@ -134,6 +121,32 @@ def write_rtl(
         sum(kind.width for kind in outputs),
         target.clock_mhz,
     )
+
+
+def write_core(
+    fsm: Any, target: Target, core_name: str, prefix: str, hdl: Hdl, directory: Path
+) -> tuple[Core, list[Path]]:
+    """Write a pipeline's own modules; its ports, and its sources in compile order.
+
+    fsm: as :func:`trigger_ml.lower.retime.cut` gives it. prefix: of its stages' names.
+    directory: made if need be; alkaid's library files in it may be another core's.
+    """
+    raw = directory.with_name(f"{directory.name}.{core_name}.alkaid")
+    model = RTLModel(
+        fsm,
+        raw,
+        prj_name=core_name,
+        flavor=hdl.value,
+        part_name=target.part,
+        clock_period=1e3 / target.clock_mhz,
+        print_latency=False,
+        ternary_fuse=False,
+    )
+    model.write()
+    directory.mkdir(parents=True, exist_ok=True)
+    sources = _collect(raw / "src", prefix, core_name, SUFFIX[hdl], directory)
+    shutil.rmtree(raw)
+    return Core.of_fsm(core_name, model.fsm), sources
 
 
 def pipeline(logic: Logic, target: Target, routing_margin: float) -> Any:

@@ -20,7 +20,7 @@ from trigger_ml.graph.types import FixedType
 from trigger_ml.lower.packing import Element, Piece, connect, total_bits, unused_bits
 from trigger_ml.packaged import packaged_folder
 
-__all__ = ["Core", "write_wrapper"]
+__all__ = ["Core", "verilog_assignment", "write_wrapper"]
 
 SUFFIX: Final = {Hdl.VERILOG: ".v", Hdl.VHDL: ".vhd"}
 VALID_PIPELINE: Final = "trigger_ml_valid_pipeline"
@@ -91,7 +91,7 @@ def write_wrapper(
     declared_out = [Element.of_type(kind) for kind in output_types]
     into_core = connect(declared_in, core.inputs)
     out_of_core = connect(core.outputs, declared_out)
-    assign = _verilog if hdl is Hdl.VERILOG else _vhdl
+    assign = verilog_assignment if hdl is Hdl.VERILOG else _vhdl
     lines = [assign("core_in", "in_data", piece) for piece in into_core]
     lines += ["", *(assign("out_data", "core_out", piece) for piece in out_of_core)]
     if hdl is Hdl.VERILOG:
@@ -117,7 +117,8 @@ def write_wrapper(
     return {shared: (folder / shared).read_text(encoding="utf-8"), f"{top}{suffix}": text}
 
 
-def _verilog(sink: str, source: str, piece: Piece) -> str:
+def verilog_assignment(sink: str, source: str, piece: Piece) -> str:
+    """The statement that gives bits of ``sink`` their value."""
     if piece.source is None:
         value = f"{{{piece.width}{{1'b0}}}}"
     elif piece.repeat:

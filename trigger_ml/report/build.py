@@ -10,6 +10,7 @@ from trigger_ml.config import Config
 from trigger_ml.graph.model import Node
 from trigger_ml.graph.operations import WEIGHTED
 from trigger_ml.report.gaps import missing
+from trigger_ml.report.image_sections import MaskDetail
 from trigger_ml.report.inputs import ReportInputs
 from trigger_ml.report.measured import (
     cosim_events,
@@ -65,7 +66,7 @@ def build_report(inputs: ReportInputs) -> Report:
         latency,
         resources,
         pipeline,
-        labelled=inputs.vectors.labels is not None,
+        labelled=inputs.vectors.labels is not None or inputs.vectors.masks is not None,
         physics=physics,
         cosim_events=cosim_events(inputs.cosim),
     )
@@ -121,6 +122,8 @@ def _target(config: Config) -> TargetSection:
 def _physics(data: Mapping[str, Any] | None) -> Physics | None:
     if data is None:
         return None
+    if data.get("kind") == "mask":
+        return _masks(MaskDetail.model_validate(data))
     detail = PhysicsDetail.model_validate(data)
     accuracy = {row.witness: row.accuracy for row in detail.witnesses}
     firmware = accuracy["firmware"]
@@ -135,6 +138,24 @@ def _physics(data: Mapping[str, Any] | None) -> Physics | None:
             "interval": (firmware.low, firmware.high),
             "working_point": detail.working_point,
             "detail": detail,
+        }
+    )
+
+
+def _masks(detail: MaskDetail) -> Physics | None:
+    values = {row.witness: row.figures.efficiency for row in detail.witnesses}
+    firmware = values.get("firmware")
+    if firmware is None or firmware.low is None or firmware.high is None:
+        return None
+    return Physics.model_validate(
+        {
+            "metric": "efficiency",
+            "float": values["float"].value if "float" in values else None,
+            "quantized": values["quantized"].value if "quantized" in values else None,
+            "firmware": firmware.value,
+            "interval": (firmware.low, firmware.high),
+            "working_point": detail.match,
+            "masks": detail,
         }
     )
 

@@ -29,8 +29,8 @@ def missing(
 ) -> tuple[VerdictRow, ...]:
     """Failing verdicts to add to those given.
 
-    labelled: the events came with classes, so physics is due. cosim_events: events that went
-    into the RTL simulation and came out of it.
+    labelled: the events came with classes or masks, so physics is due. cosim_events: events
+    that went into the RTL simulation and came out of it.
     """
     failed = [verdict.name.split(":")[0] for verdict in given if not verdict.passed]
     said = {verdict.name for verdict in given if not verdict.passed} | {*failed}

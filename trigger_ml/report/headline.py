@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trigger_ml.report.image_sections import MaskDetail
 from trigger_ml.report.schema import Report
 from trigger_ml.report.words import (
     MISSING,
     count,
     ns,
+    number,
     origin_name,
     percent,
     points,
@@ -107,12 +109,16 @@ def _on_time(report: Report) -> Tile:
     every = "clock" if latency.ii_cycles == 1 else f"{count(latency.ii_cycles)} clocks"
     vendor = report.pipeline.timing == "vendor"
     clock = "timing by the vendor tool" if vendor else "clock estimated, not timing closure"
+    what, stream = "event", latency.stream
+    if stream is not None:
+        what = "image"
+        clocks += f", {stream.columns} column{'s' * (stream.columns > 1)} a clock"
     return Tile(
         question,
         latency.met,
         f"{latency.ns:.1f}",
         "ns",
-        (clocks, f"a new event every {every} ({ns(latency.ii_ns)})", clock),
+        (clocks, f"a new {what} every {every} ({ns(latency.ii_ns)})", clock),
         None if budget is None else latency.ns / budget,
     )
 
@@ -151,14 +157,28 @@ def _physics(report: Report) -> Tile:
     reference = physics.float_ if physics.float_ is not None else physics.quantized
     name = "float" if physics.float_ is not None else "quantized"
     low, high = physics.interval
-    detail = [f"95 % interval {100 * low:.1f} to {100 * high:.1f} %"]
+    # Efficiencies lie so near to 1 that a tenth of a point is a step.
+    digits = 1 if physics.masks is None else 2
+    detail = [f"95 % interval {100 * low:.{digits}f} to {100 * high:.{digits}f} %"]
     if reference is not None:
         change = points(physics.firmware - reference)
-        detail.append(f"{name} {percent(reference)}, change {change} points")
+        detail.append(f"{name} {percent(reference, digits)}, change {change} points")
+    if physics.masks is not None:
+        detail.append(_wrongly_marked(physics.masks))
     return Tile(
         question,
         all(judged) if judged else None,
-        f"{100 * physics.firmware:.1f}",
+        f"{100 * physics.firmware:.{digits}f}",
         f"% {physics.metric}",
         tuple(detail),
     )
+
+
+def _wrongly_marked(detail: MaskDetail) -> str:
+    """Fakes of the firmware in a few words."""
+    figures = detail.of("firmware")
+    assert figures is not None
+    fakes = f"{number(figures.fakes.value)} fake cells an image"
+    if figures.empty_firing.value is None:
+        return fakes
+    return f"{fakes}, {share(figures.empty_firing.value)} of empty images fire"

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from trigger_ml.report.headline import device_name, headline, physics_missing, tiles
+from trigger_ml.report.image_sections import MaskDetail
+from trigger_ml.report.image_words import (
+    flip_words,
+    kernel_rows,
+    mask_note,
+    mask_rows,
+    stream_note,
+)
 from trigger_ml.report.schema import Report
 from trigger_ml.report.sections import PhysicsDetail
 from trigger_ml.report.words import (
@@ -120,6 +128,9 @@ def _latency(report: Report) -> Iterator[str]:
         (f"Measured by {latency.measured_by or 'nothing'}", "Clocks", "Time", "Budget"), rows
     )
     yield ""
+    if latency.stream is not None:
+        yield f"Images are streamed: {stream_note(latency.stream)}."
+        yield ""
     yield timing_note(pipeline.timing, pipeline.routing_margin, pipeline.slack_ns)
     yield ""
 
@@ -151,12 +162,29 @@ def _resources(report: Report) -> Iterator[str]:
     for name in (origin.origin for origin in resources.origins if origin.origin in ORIGINS):
         yield f"- {ORIGINS[name][0]}: {ORIGINS[name][1]}"
     yield ""
+    yield from _kernels(report)
+
+
+def _kernels(report: Report) -> Iterator[str]:
+    origin, kernels = kernel_rows(report)
+    if not kernels:
+        return
+    rows = [
+        (f"`{row.name}`", count(row.instances), count(row.lut), count(row.ff), count(row.total_lut))
+        for row in kernels
+    ]
+    head = (f"Kernel, counted by {origin}", "Instances", "LUT each", "FF each", "LUT in all")
+    yield from _table(head, rows)
+    yield ""
 
 
 def _physics(report: Report) -> Iterator[str]:
     yield "## Is the physics kept?"
     yield ""
     detail = report.physics.detail if report.physics else None
+    if report.physics and report.physics.masks:
+        yield from _masks(report.physics.masks)
+        return
     if detail is None:
         yield MISSING if physics_missing(report) else "No labelled events were given."
         yield ""
@@ -181,6 +209,22 @@ def _physics(report: Report) -> Iterator[str]:
         yield (
             f"- {flip.left} to {flip.right}: {flip.count:,} decision flips, "
             f"{share(flip.fraction.value)} of events{text}"
+        )
+    yield ""
+
+
+def _masks(detail: MaskDetail) -> Iterator[str]:
+    yield mask_note(detail)
+    yield ""
+    images = detail.witnesses[0].figures.images
+    head = (f"{images:,} images", *(row.witness for row in detail.witnesses))
+    yield from _table(head, [(title, *map(str, cells)) for title, cells in mask_rows(detail)])
+    yield ""
+    for row in flip_words(detail):
+        yield (
+            f"- {row.pair}: {row.cells} cells in {row.images} images marked differently; "
+            f"change of the efficiency in points {row.efficiency}, of the fake cells an image "
+            f"{row.fakes}"
         )
     yield ""
 

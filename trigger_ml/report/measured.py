@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from trigger_ml.artifacts import CosimRun, Hdl, Resources, Run, Synthesis
+from trigger_ml.artifacts import CosimRun, Hdl, Resources, RtlProject, Run, Synthesis
+from trigger_ml.report.image_sections import ImageStream
 from trigger_ml.report.inputs import ReportInputs
 from trigger_ml.report.sections import (
     Device,
@@ -89,10 +90,16 @@ def cosim_events(cosim: CosimRun | None) -> tuple[int, int] | None:
 
 def latency_section(inputs: ReportInputs) -> Latency:
     """Cycles counted in simulation, and ns at the target clock."""
-    cosim, budget = inputs.cosim, inputs.config.budget
+    cosim, budget, stream = inputs.cosim, inputs.config.budget, _stream(inputs.rtl)
     if cosim is None or cosim.latency_cycles <= 0 or cosim.ii_cycles <= 0:
         return Latency(
-            cycles=None, ns=None, ii_cycles=None, ii_ns=None, measured_by=None, met=False
+            cycles=None,
+            ns=None,
+            ii_cycles=None,
+            ii_ns=None,
+            measured_by=None,
+            met=False,
+            stream=stream,
         )
     mhz = inputs.config.target.clock_mhz
     latency_ns, ii_ns = cosim.latency_cycles * 1e3 / mhz, cosim.ii_cycles * 1e3 / mhz
@@ -103,6 +110,19 @@ def latency_section(inputs: ReportInputs) -> Latency:
         ii_ns=ii_ns,
         measured_by=f"{cosim.simulator} {cosim.simulator_version}, {LANGUAGES[cosim.hdl]}",
         met=_within(latency_ns, budget.latency_ns) and _within(ii_ns, budget.ii_ns),
+        stream=stream,
+    )
+
+
+def _stream(rtl: RtlProject | None) -> ImageStream | None:
+    ports = rtl.stream if rtl else None
+    if ports is None:
+        return None
+    return ImageStream(
+        columns=ports.source.lanes,
+        groups=ports.groups,
+        width=ports.source.width,
+        kernels=dict(ports.kernels),
     )
 
 
@@ -117,6 +137,9 @@ def pipeline_section(inputs: ReportInputs) -> Pipeline:
     margin = inputs.config.firmware.routing_margin
     delays = inputs.rtl.stage_delays_ns if inputs.rtl else ()
     worst = max(delays, default=None)
+    counted: Mapping[str, int] = next(
+        (i.details["kernel_stages"] for i in inputs.synthesis if "kernel_stages" in i.details), {}
+    )
     slacks = [
         float(item.details["wns_ns"])
         for item in inputs.synthesis
@@ -130,6 +153,7 @@ def pipeline_section(inputs: ReportInputs) -> Pipeline:
         margin_kept=None if worst is None else _within(worst * margin, period_ns),
         timing="vendor" if slacks else "estimate",
         slack_ns=slacks[0] if slacks else None,
+        kernel_stages=dict(counted) if sum(counted.values()) == len(delays) else {},
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup
 
-from trigger_ml.report import plots, words
+from trigger_ml.report import image_words, mask_plots, plots, words
 from trigger_ml.report.headline import device_name, headline, physics_missing, tiles
 from trigger_ml.report.schema import SCHEMA, Report
 from trigger_ml.report.sections import PhysicsDetail
@@ -22,6 +22,10 @@ FIGURES: Final[dict[str, tuple[Callable[[Report], Any], str]]] = {
     "ranges": (plots.ranges_figure, "Bits of each layer's type that the data uses"),
     "layers": (plots.resources_figure, "LUTs of each layer by the cost model"),
     "roc": (plots.roc_figure, "ROC curves of every class before and after quantization"),
+    "pt": (mask_plots.pt_figure, "Efficiency against transverse momentum"),
+    "eta": (mask_plots.eta_figure, "Efficiency against pseudorapidity"),
+    "background": (mask_plots.background_figure, "Efficiency against background"),
+    "event": (mask_plots.event_figure, "Hits, true cells and marked cells of one image"),
 }
 
 
@@ -49,7 +53,9 @@ def html_page(report: Report) -> str:
     environment.filters["first_upper"] = _first_upper
     environment.filters["witness"] = words.witness_name
     environment.filters["origin"] = words.origin_name
-    pipeline = report.pipeline
+    pipeline, stream = report.pipeline, report.latency.stream
+    masks = report.physics.masks if report.physics else None
+    kernels_by, kernels = image_words.kernel_rows(report)
     return environment.get_template("report.html.j2").render(
         r=report,
         schema=SCHEMA,
@@ -60,7 +66,14 @@ def html_page(report: Report) -> str:
         witnesses=[(name, *words.WITNESSES.get(name, (name, ""))) for name in _witnesses(report)],
         vectors=words.vector_origins(report.fidelity.segments),
         origins=words.ORIGINS,
-        glossary=words.GLOSSARY,
+        glossary={**words.GLOSSARY, **(image_words.GLOSSARY if masks or stream else {})},
+        masks=masks,
+        mask_note=image_words.mask_note(masks) if masks else "",
+        mask_rows=image_words.mask_rows(masks) if masks else [],
+        mask_flips=image_words.flip_words(masks) if masks else [],
+        stream_note=image_words.stream_note(stream) if stream else "",
+        kernels_by=kernels_by,
+        kernels=kernels,
         missing=words.MISSING,
         timing_note=words.timing_note(pipeline.timing, pipeline.routing_margin, pipeline.slack_ns),
         scale_ns=_scale_ns(report),

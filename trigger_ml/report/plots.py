@@ -92,11 +92,28 @@ def _draw_stages(axes: Axes, pipeline: Pipeline, palette: Palette) -> None:
     if len(delays) <= 40:
         axes.set_xticks(list(stages))
     axes.tick_params(axis="x", length=0)
+    _name_kernels(axes, pipeline, palette)
     axes.yaxis.grid(True, color=palette.line, linewidth=0.6)
     legend = axes.legend(
         loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, borderaxespad=0.2
     )
     ink_legend(legend.get_texts(), palette)
+
+
+def _name_kernels(axes: Axes, pipeline: Pipeline, palette: Palette) -> None:
+    """Say under the stages of each kernel whose they are."""
+    before = 0
+    for name, stages in pipeline.kernel_stages.items():
+        if before:
+            axes.axvline(before + 0.5, color=palette.muted, linewidth=0.8, linestyle=(0, (2, 3)))
+        at = (before + (stages + 1) / 2, 0)
+        text = axes.annotate(
+            name, at, (0, -16), textcoords="offset points", color=palette.ink, ha="center", va="top"
+        )
+        text.set_parse_math(False)
+        before += stages
+    if before:
+        axes.set_xlabel("pipeline stage of each kernel", color=palette.muted, labelpad=14)
 
 
 def ranges_figure(report: Report, palette: Palette = THEMED) -> Figure | None:

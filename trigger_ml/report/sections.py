@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from trigger_ml.artifacts import Resources
+from trigger_ml.report.base import Section
+from trigger_ml.report.image_sections import ImageStream, MaskDetail
 
 __all__ = [
     "Change",
@@ -35,14 +37,6 @@ __all__ = [
     "VerdictRow",
     "WitnessRow",
 ]
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True
-    )
 
 
 class Model(Section):
@@ -120,7 +114,7 @@ class Fidelity(Section):
     fixed_point_exact: bool = False
     pairs: tuple[Pair, ...] = ()
     segments: tuple[Segment, ...] = ()
-    inexact_layers: dict[str, str] = {}
+    inexact_layers: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _exact_is_measured(self) -> Fidelity:
@@ -131,7 +125,11 @@ class Fidelity(Section):
 
 
 class Latency(Section):
-    """Clock cycles counted in simulation; ns at the target clock."""
+    """Clock cycles counted in simulation; ns at the target clock.
+
+    stream: how a top that takes images as groups of columns is given them; cycles are then from
+    the first group in to the last one out.
+    """
 
     cycles: int | None
     ns: float | None
@@ -139,6 +137,7 @@ class Latency(Section):
     ii_ns: float | None
     measured_by: str | None
     met: bool
+    stream: ImageStream | None = None
 
 
 class Pipeline(Section):
@@ -146,7 +145,8 @@ class Pipeline(Section):
 
     routing_margin: clock period over logic delay that the pipeline was cut for. timing: whose
     word the clock is: "estimate" until a vendor tool has closed timing, then "vendor".
-    slack_ns: the vendor tool's worst slack.
+    slack_ns: the vendor tool's worst slack. kernel_stages: how many of the stages belong to each
+    kernel of a streamed top, in order; empty for other tops.
     """
 
     clock_period_ns: float
@@ -156,6 +156,7 @@ class Pipeline(Section):
     margin_kept: bool | None = None
     timing: Literal["estimate", "vendor"] = "estimate"
     slack_ns: float | None = None
+    kernel_stages: dict[str, int] = Field(default_factory=dict)
 
 
 class Figures(Section):
@@ -176,7 +177,7 @@ class Origin(Section):
     total: Figures
     device_share: dict[str, float | None]
     slr_share: dict[str, float | None]
-    details: dict[str, Any] = {}
+    details: dict[str, Any] = Field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -314,7 +315,12 @@ class PhysicsDetail(Section):
 
 
 class Physics(Section):
-    """The headline: one metric of every witness; interval: 95 %, of the firmware."""
+    """The headline: one metric of every witness; interval: 95 %, of the firmware.
+
+    working_point: signal efficiency of the rejections; of a network that marks cells of an
+    image, the share of its true cells above which an image is matched. detail, masks: all that
+    was found, of classes or of masks.
+    """
 
     metric: str
     float_: float | None = Field(alias="float")
@@ -323,6 +329,7 @@ class Physics(Section):
     interval: tuple[float, float]
     working_point: float
     detail: PhysicsDetail | None = None
+    masks: MaskDetail | None = None
 
 
 class VerdictRow(Section):
@@ -339,6 +346,6 @@ class Provenance(Section):
     graph_sha256: str | None
     seed: int | None
     commands: tuple[str, ...] = ()
-    files: dict[str, str] = {}
-    config: dict[str, Any] = {}
+    files: dict[str, str] = Field(default_factory=dict)
+    config: dict[str, Any] = Field(default_factory=dict)
     created_utc: str | None = None

@@ -20,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from trigger_ml.artifacts import Hdl, RtlProject
+from trigger_ml.columns import StreamPorts
 from trigger_ml.errors import Blocker, BuildError, DataError, ToolFailedError
 from trigger_ml.graph.types import Codes, FixedType
 
@@ -52,7 +53,8 @@ class Findings:
     codes: shape (events, outputs). seconds: wall time of the pass at full rate.
     full_rate: its first difference from the expected codes, in words, or None.
     gaps_and_resets: the second pass's first difference from the first pass, or None.
-    stress_events: events of the second pass; 0 when there was none.
+    stress_events: events of the second pass; 0 when there was none. framing_errors: of a streamed
+    top, what an image after wrong framing differs in, or None.
     """
 
     codes: Codes
@@ -62,6 +64,7 @@ class Findings:
     full_rate: str | None
     gaps_and_resets: str | None
     stress_events: int
+    framing_errors: str | None = None
 
 
 def write_vectors(
@@ -71,9 +74,11 @@ def write_vectors(
     input_types: Sequence[FixedType],
     output_types: Sequence[FixedType],
     latency_cycles: int,
+    stream: StreamPorts | None = None,
 ) -> None:
     """Write the vector file of a testbench.
 
+    stream: of a streamed top; the rows of the file are then groups of columns.
     Raises DataError when there is no event, or when the arrays are not codes of the types.
     """
     blockers = _blockers("inputs", inputs, input_types)
@@ -85,12 +90,19 @@ def write_vectors(
             blockers.append(Blocker("expected", f"{len(expected)} rows for {len(inputs)} events"))
     if blockers:
         raise DataError(blockers)
+    if stream is not None:
+        inputs = stream.source.to_groups(inputs, stream.groups)
+        input_types = list(input_types[:1]) * stream.source.elements
+        output_types = list(output_types[:1]) * stream.result.elements
+        if expected is not None:
+            expected = stream.result.to_groups(expected, stream.groups)
     arrays = {
         "inputs": inputs,
         "input_widths": np.array([t.width for t in input_types], dtype=np.int64),
         "output_widths": np.array([t.width for t in output_types], dtype=np.int64),
         "output_signed": np.array([t.signed for t in output_types], dtype=np.bool_),
         "latency_cycles": np.array(latency_cycles, dtype=np.int64),
+        "groups": np.array(stream.groups if stream else 1, dtype=np.int64),
     }
     if expected is not None:
         arrays["expected"] = expected
@@ -114,6 +126,7 @@ def write_bench(bench: Bench) -> tuple[Path, Path]:
         "input_bits": project.input_bits,
         "output_bits": project.output_bits,
         "clock_mhz": project.clock_mhz,
+        "stream": project.stream.to_json() if project.stream else None,
         "input_types": [str(kind) for kind in bench.input_types],
         "output_types": [str(kind) for kind in bench.output_types],
     }
@@ -126,6 +139,7 @@ def write_bench(bench: Bench) -> tuple[Path, Path]:
         bench.input_types,
         bench.output_types,
         project.latency_cycles,
+        project.stream,
     )
     project_file.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
     return project_file, vector_file
@@ -137,6 +151,10 @@ def read_bench(directory: Path) -> Bench:
         data = json.loads((directory / PROJECT_FILE).read_text(encoding="utf-8"))
         with np.load(directory / VECTOR_FILE, allow_pickle=False) as arrays:
             inputs, expected = arrays["inputs"], arrays["expected"]
+        stream = StreamPorts.from_json(data["stream"]) if data.get("stream") else None
+        if stream is not None:
+            inputs = stream.source.from_groups(inputs, stream.groups)
+            expected = stream.result.from_groups(expected, stream.groups)
         if data["schema"] != SCHEMA:
             raise ValueError(f"schema {data['schema']}, this version reads {SCHEMA}")
         project = RtlProject(
@@ -149,6 +167,7 @@ def read_bench(directory: Path) -> Bench:
             input_bits=data["input_bits"],
             output_bits=data["output_bits"],
             clock_mhz=data["clock_mhz"],
+            stream=stream,
         )
         return Bench(
             project,
@@ -164,7 +183,14 @@ def read_bench(directory: Path) -> Bench:
         ) from error
 
 
-def read_findings(path: Path, output: str, log: Path, events: int, outputs: int) -> Findings:
+def read_findings(
+    path: Path,
+    output: str,
+    log: Path,
+    events: int,
+    outputs: int,
+    stream: StreamPorts | None = None,
+) -> Findings:
     """What the testbench found. output: what the simulator printed, for error messages.
 
     Raises ToolFailedError when it left no results, says that nothing can be trusted, or found
@@ -182,6 +208,8 @@ def read_findings(path: Path, output: str, log: Path, events: int, outputs: int)
         ) from error
     if "error" in report:
         raise ToolFailedError(f"the RTL cannot be measured: {report['error']}")
+    if stream is not None and codes.shape == (events * stream.groups, stream.result.elements):
+        codes = stream.result.from_groups(codes, stream.groups)
     if codes.shape != (events, outputs) or report.get("events") != events:
         raise ToolFailedError(
             f"the testbench gave codes of shape {codes.shape} for {events} events of {outputs} "
@@ -193,6 +221,7 @@ def read_findings(path: Path, output: str, log: Path, events: int, outputs: int)
         ii_cycles=int(report["ii_cycles"]),
         seconds=float(report["seconds"]),
         full_rate=report["full_rate"],
+        framing_errors=report.get("framing_errors"),
         gaps_and_resets=report.get("gaps_and_resets"),
         stress_events=int(report.get("stress_events", 0)),
     )

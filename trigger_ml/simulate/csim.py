@@ -2,7 +2,9 @@
 
 The library is built by the script that hls4ml writes for its backend, in a copy of the project,
 and called by a small driver program, so that a crash in it is an error message and two projects
-cannot see each other's symbols.
+cannot see each other's symbols. The library's entry point takes flat arrays, whether the project
+is parallel or streaming: hls4ml's bridge fills and empties the streams. Each process runs one
+event after another, as the firmware does, so what a line buffer keeps from the last image shows.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ __all__ = ["CSimulation", "build"]
 
 DRIVER: Final = Path(__file__).with_name("csim_driver.cpp")
 CHUNK: Final = 5000
+CHUNK_ELEMENTS: Final = 2**20
+"""Inputs and outputs of the events of one process, about 50 images of a muon chamber."""
 TRACE_EVENTS: Final = 512
 
 
@@ -53,12 +57,14 @@ class CSimulation:
         Raises ToolFailedError when the program fails or an output is not on its type's grid.
         """
         started = time.perf_counter()
-        starts = range(0, len(codes), CHUNK)
+        cores = os.cpu_count() or 1
+        chunk = self._chunk_events(len(codes), cores)
+        starts = range(0, len(codes), chunk)
         out = np.empty((len(codes), self.network.output_size), dtype=np.int64)
         done = 0
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(cores) as pool:
             pending = {
-                pool.submit(self._chunk, codes[start : start + CHUNK], start, ()): start
+                pool.submit(self._chunk, codes[start : start + chunk], start, ()): start
                 for start in starts
             }
             for future in as_completed(pending):
@@ -81,6 +87,11 @@ class CSimulation:
             edges[node.name] = _encode(node, raw[:, start : start + node.size])
             start += node.size
         return edges
+
+    def _chunk_events(self, events: int, cores: int) -> int:
+        """Events for one process: all cores have work, and progress shows with slow ones."""
+        size = self.network.input_size + self.network.output_size
+        return max(min(CHUNK, CHUNK_ELEMENTS // size, -(-events // cores)), 1)
 
     def _chunk(self, codes: Codes, tag: int, layers: tuple[Node, ...]) -> NDArray[np.float64]:
         network = self.network

@@ -97,7 +97,15 @@ def cosimulate(
     work.mkdir(parents=True, exist_ok=True)
     work = work.resolve()
     vector_file, result_file = work / "vectors.npz", work / "results.npz"
-    write_vectors(vector_file, vectors, expected, input_types, output_types, project.latency_cycles)
+    write_vectors(
+        vector_file,
+        vectors,
+        expected,
+        input_types,
+        output_types,
+        project.latency_cycles,
+        project.stream,
+    )
     build_seconds = build_design(project, simulator, version, work)
     result_file.unlink(missing_ok=True)
     environment |= {
@@ -115,7 +123,9 @@ def cosimulate(
     command = replace(command, env={**environment, **command.env})
     with _watched(work / "progress.txt", progress):
         finished = run(command, log)
-    findings = read_findings(result_file, finished.output, log, len(vectors), len(output_types))
+    findings = read_findings(
+        result_file, finished.output, log, len(vectors), len(output_types), project.stream
+    )
     _require_consistent(findings, expected, stress, project.latency_cycles)
     return CosimRun(
         run=Run("rtl", findings.codes, findings.seconds),
@@ -183,6 +193,10 @@ def _require_consistent(
     if equal and findings.gaps_and_resets is not None:
         raise ToolFailedError(
             f"the RTL does not stand idle clocks or resets: {findings.gaps_and_resets}"
+        )
+    if equal and findings.framing_errors is not None:
+        raise ToolFailedError(
+            f"the RTL does not recover from wrong framing: {findings.framing_errors}"
         )
 
 

@@ -23,7 +23,8 @@ from trigger_ml.toolrun import Command
 __all__ = ["TEST_MODULE", "Simulator", "Step", "cocotb_environment", "cocotb_version"]
 
 TEST_MODULE: Final = "trigger_ml_bench"
-"""The testbench, a file in ``sim/``."""
+STREAM_TEST_MODULE: Final = "trigger_ml_stream_bench"
+"""The testbenches, files in ``sim/``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def cocotb_environment(project: RtlProject) -> dict[str, str]:
     paths = [str(packaged_folder("sim")), os.environ.get("PYTHONPATH", "")]
     return {
         "COCOTB_TOPLEVEL": project.top,
-        "COCOTB_TEST_MODULES": TEST_MODULE,
+        "COCOTB_TEST_MODULES": STREAM_TEST_MODULE if project.stream else TEST_MODULE,
         "COCOTB_ANSI_OUTPUT": "0",
         "COCOTB_TEST_FILTER": "",
         "GPI_USERS": f"{library};{pygpi_entry_point()}",

@@ -72,7 +72,12 @@ PORTS: Final = (
     ("public_flat_rw", ("clk", "rst", "in_valid", "in_data")),
     ("public_flat_rd", ("out_valid", "out_data")),
 )
-"""What VPI can reach. Every further public signal makes the build and the model slower."""
+STREAM_PORTS: Final = (
+    ("public_flat_rw", ("in_start", "in_bx")),
+    ("public_flat_rd", ("out_start", "out_bx", "out_error")),
+)
+"""What VPI can reach, and what more of a streamed top. Every further public signal makes the
+build and the model slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +124,15 @@ class Verilator:
         if not cached:
             objects = tuple(model / path.name for path in objects)
         library = () if cached else tuple(_compile_library(path) for path in objects)
+        blocks = tuple(project.stream.kernels) if project.stream else ()
+        if blocks:
+            yield Step(tuple(_translate_block(project, name, folder) for name in blocks))
         yield Step((_translate(project, folder, model), *library), {"ports.vlt": _ports(project)})
         if not cached:
             _keep(objects, kept)
-        units = _units(model, self._jobs)
+        units = _units(model, PREFIX, self._jobs)
+        for name in blocks:
+            units += _units(folder / name, f"V{name}", 1)
         yield Step(
             tuple(_compile_unit(unit, folder, model) for unit in units),
             {f"{unit.name}.cpp": unit.text for unit in units},
@@ -159,45 +169,67 @@ def _user_cache() -> Path:
 
 def _ports(project: RtlProject) -> str:
     """Verilator's control file: only the ports of the top are public."""
+    wanted = (*PORTS, *STREAM_PORTS) if project.stream else PORTS
     lines = [
-        f'{how} -module "{project.top}" -var "{port}"' for how, ports in PORTS for port in ports
+        f'{how} -module "{project.top}" -var "{port}"' for how, ports in wanted for port in ports
     ]
     return "\n".join(["`verilator_config", *lines, ""])
 
 
 def _translate(project: RtlProject, folder: Path, model: Path) -> Command:
-    """Verilog to C++. Generated logic is not linted: it is proven by what it computes."""
+    """Verilog to C++. Generated logic is not linted: it is proven by what it computes.
+
+    A module that stands in the top many times is taken from its library, by the wrapper that
+    Verilator wrote for it.
+    """
+    blocks = project.stream.kernels if project.stream else {}
+    sources = [source for source in project.sources if source.stem not in blocks]
+    wrappers = [folder / name / f"{name}.sv" for name in blocks]
+    options = ("--exe", "--vpi", "--prefix", PREFIX, "--top-module", project.top)
+    files = (folder / "ports.vlt", *sources, *wrappers)
+    return _verilate((*options, "-Mdir", str(model)), files, folder)
+
+
+def _translate_block(project: RtlProject, name: str, folder: Path) -> Command:
+    """A module as a library of its own: translated and compiled once, however often it stands
+    in the top, so that the time of a build does not grow with the instances."""
+    options = ("--lib-create", name, "--prefix", f"V{name}", "--top-module", name)
+    return _verilate((*options, "-Mdir", str(folder / name)), project.sources, folder)
+
+
+def _verilate(options: Sequence[str], files: Sequence[Path], folder: Path) -> Command:
     root = _root()
     arguments = (
         str(root / "bin" / "verilator_bin"),
-        *("--cc", "--exe", "--vpi", "--make", "json"),
-        *("--prefix", PREFIX, "--top-module", project.top, "-Mdir", str(model)),
+        *("--cc", "--make", "json", *options),
         *("-Wno-fatal", "-Wno-lint", "-Wno-style", "--x-initial", "unique"),
         *("--output-split", str(SPLIT)),
-        str(folder / "ports.vlt"),
-        *(str(source) for source in project.sources),
+        *(str(file) for file in files),
     )
     return Command(arguments, folder, PURPOSE, env={"VERILATOR_ROOT": str(root)})
 
 
-def _units(model: Path, jobs: int) -> list[Unit]:
+def _units(model: Path, prefix: str, jobs: int) -> list[Unit]:
     """Share the generated files between compilers, evenly by size.
 
     Raises ToolFailedError when Verilator describes a build that this module does not know.
     """
-    description = json.loads((model / f"{PREFIX}.json").read_text(encoding="utf-8"))
+    description = json.loads((model / f"{prefix}.json").read_text(encoding="utf-8"))
     sources: dict[str, list[str]] = description["sources"]
+    own = [Path(name) for name in sources["global"] if Path(name).parent == model]
     unknown = {Path(name).stem for name in sources["global"]} - set(LIBRARY)
+    unknown -= {path.stem for path in own}
     if unknown:
         raise ToolFailedError(
             f"could not {PURPOSE}: it asks for parts of its library that are not known here: "
             f"{', '.join(sorted(unknown))}; {HOW_TO_GET['verilator']}"
         )
-    files = [Path(name) for key in GENERATED for name in sources[key]]
+    files = own + [Path(name) for key in GENERATED for name in sources.get(key, [])]
     size = sum(path.stat().st_size for path in files)
     parts = max(min(jobs, 1 + size // SMALL_UNIT), -(-size // LARGE_UNIT))
-    shares = _share([*files, _cocotb_main()], parts)
-    return [Unit(f"unit{k}", share) for k, share in enumerate(shares)]
+    main = [_cocotb_main()] if prefix == PREFIX else []
+    shares = _share([*files, *main], parts)
+    return [Unit(f"{prefix}_unit{k}", share) for k, share in enumerate(shares)]
 
 
 def _cocotb_main() -> Path:

@@ -1,0 +1,71 @@
+"""Counting a streamed top: every kernel once, times its instances."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from tests.lower.stream.networks import chain
+from trigger_ml.artifacts import RtlProject
+from trigger_ml.config import Config
+from trigger_ml.lower.stream.plan import plan
+from trigger_ml.lower.stream.write import trace_stream, write_stream
+from trigger_ml.synth.stream import KernelLogic, estimate_stream, synthesize_stream
+from trigger_ml.synth.yosys import find_engine
+
+
+def test_the_sum_is_what_a_whole_synthesis_finds(tmp_path: Path) -> None:
+    config = Config()
+    logic = trace_stream(plan(chain(1, (2, 12, 2)), 4), config.target, config.firmware)
+    project = write_stream(logic, config.target, "chamber", tmp_path / "rtl")
+    assert project.stream is not None
+    parts = synthesize_stream(project, work=tmp_path / "parts")
+    whole = whole_synthesis(project, tmp_path)
+    assert parts.total.lut is not None
+    assert parts.total.ff is not None
+    # Flattened, the lanes at the borders lose dead logic, and nothing is gained.
+    assert 0.85 < whole["LUT"] / parts.total.lut <= 1.03
+    assert 0.9 < whole["FD"] / parts.total.ff <= 1.03
+    kernels = parts.details["kernels"]
+    assert [kernels[name]["instances"] for name in project.stream.kernels] == [4, 4, 4]
+    assert kernels["shell"]["instances"] == 1
+
+
+def whole_synthesis(project: RtlProject, folder: Path) -> dict[str, int]:
+    """LUTs and flip-flops that yosys' own synth_xilinx finds in the flattened top."""
+    reads = "\n".join(f"read_verilog {path}" for path in project.sources)
+    script = folder / "whole.ys"
+    script.write_text(
+        f"{reads}\nsynth_xilinx -family xcup -top {project.top} -flatten -noclkbuf -noiopad\n"
+        f"tee -q -o {folder / 'whole.json'} stat -json\n"
+    )
+    subprocess.run([*find_engine().arguments, str(script)], check=True, capture_output=True)
+    stat = json.loads((folder / "whole.json").read_text())
+    cells = stat["modules"][f"\\{project.top}"]["num_cells_by_type"]
+    srl = sum(count for name, count in cells.items() if name.startswith("SRL"))
+    lut = sum(count for name, count in cells.items() if name.startswith("LUT"))
+    return {"LUT": lut + srl, "FD": sum(n for name, n in cells.items() if name.startswith("FD"))}
+
+
+def test_the_cost_model_scales_with_the_lanes() -> None:
+    config = Config()
+    graph = chain(1, (2, 24, 2))
+    found = []
+    for lanes in (4, 8):
+        logic = trace_stream(plan(graph, lanes), config.target, config.firmware)
+        kernels = [
+            KernelLogic(
+                name,
+                kernel.program,
+                kernel.fsm,
+                kernel.plan.output.lanes,
+                kernel.stage_delays_ns,
+            )
+            for name, kernel in logic.kernels.items()
+        ]
+        shell = logic.shell
+        found.append(estimate_stream(kernels, shell.lut, shell.ff))
+    assert found[1].details["lut_logic"] == 2 * found[0].details["lut_logic"]
+    assert found[0].details["stages"] == found[1].details["stages"]
+    assert set(found[0].by_layer) == {"c1", "c2", "c3"}

@@ -1,0 +1,314 @@
+"""How a convolutional network is laid out as a stream: which kernels, which windows.
+
+Every convolution and pooling becomes a kernel, with the elementwise layers that only it feeds;
+what keeps a zero a zero before it (a quantizer, a concatenation) is done inside its window.
+Upsampling is wires. :mod:`trigger_ml.lower.stream.layout` says what the result means.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import ceil, lcm
+from typing import Final
+
+from trigger_ml.errors import Blocker, ConfigError, ModelError
+from trigger_ml.graph.model import (
+    Concatenate,
+    Conv2D,
+    FixedGraph,
+    Input,
+    Lookup,
+    MaxPool2D,
+    Node,
+    Quantize,
+    Relu,
+    Threshold,
+    UpSample2D,
+)
+from trigger_ml.graph.types import FixedType
+from trigger_ml.lower.stream.layout import Border, KernelPlan, Read, Repeat, Stream, StreamPlan
+
+__all__ = ["lanes_for", "plan"]
+
+WINDOWED: Final = (Conv2D, MaxPool2D)
+ELEMENTWISE: Final = (Quantize, Relu, Lookup, Threshold)
+KEEPS_ZERO: Final = (Quantize, Relu, Concatenate)
+"""Operations after which a zero of the padding is still zero, so that they may be done inside the
+window of the layer that reads them."""
+STREAMED: Final = (Input, *WINDOWED, *ELEMENTWISE, Concatenate, UpSample2D)
+
+
+def lanes_for(graph: FixedGraph, groups: int) -> int:
+    """Fewest columns a clock that bring an image within ``groups`` clocks.
+
+    A multiple of all that pooling divides the width by. Raises ConfigError for groups < 1.
+    """
+    if groups < 1:
+        raise ConfigError(
+            Blocker(
+                "budget.ii_ns",
+                "is shorter than a clock, and a stream takes one image a clock at most",
+                "raise it, or raise target.clock_mhz",
+            )
+        )
+    grain = _grain(graph)
+    width = graph.input_nodes[0].shape[1]
+    return ceil(ceil(width / groups) / grain) * grain
+
+
+def plan(graph: FixedGraph, lanes: int) -> StreamPlan:
+    """Lay a network out for so many input columns a clock.
+
+    Raises ModelError listing every layer that cannot be streamed, and ConfigError when ``lanes``
+    is not a multiple of all that pooling divides the width by, or is more than an image has.
+    """
+    _require_streamable(graph)
+    grain = _grain(graph)
+    width = graph.input_nodes[0].shape[1]
+    most = ceil(width / grain) * grain
+    if lanes > most:
+        raise ConfigError(
+            Blocker(
+                "firmware.columns_per_clock",
+                f"is {lanes}, and an image has {width} columns",
+                f"use at most {most}: an image a clock",
+            )
+        )
+    if lanes < 1 or lanes % grain:
+        raise ConfigError(
+            Blocker(
+                "firmware.columns_per_clock",
+                f"is {lanes}, and the pooling layers need a multiple of {grain}",
+                f"use {max(ceil(lanes / grain), 1) * grain}",
+            )
+        )
+    return _Planner(graph, lanes).run()
+
+
+def _grain(graph: FixedGraph) -> int:
+    """Least common multiple of the width's reduction at every node."""
+    factor: dict[str, int] = {}
+    down: dict[str, int] = {}
+    for node in graph.nodes:
+        operation = node.operation
+        reads = [down[name] for name in node.inputs]
+        here = max(reads, default=1)
+        if isinstance(operation, Conv2D):
+            here *= operation.strides[1]
+        elif isinstance(operation, MaxPool2D):
+            here *= operation.size[1]
+        elif isinstance(operation, UpSample2D):
+            here = max(here // operation.size[1], 1)
+        down[node.name] = here
+        factor[node.name] = here
+    return lcm(*factor.values())
+
+
+def _require_streamable(graph: FixedGraph) -> None:
+    blockers = [
+        Blocker(
+            node.name,
+            f"{node.operation.kind} cannot be streamed over the width",
+            "a stream takes convolutions, max pooling, upsampling, concatenation, relu and tables;"
+            " end the network with a convolution, and decide behind the firmware",
+        )
+        for node in graph.nodes
+        if not isinstance(node.operation, STREAMED)
+    ]
+    blockers += [
+        Blocker(
+            node.name,
+            f"turns {source.type} into {node.type}, and upsampling in a stream is wires",
+            "give it the type of its input, and quantize in the layer before or behind it",
+        )
+        for node in graph.nodes
+        if isinstance(node.operation, UpSample2D)
+        and not _same_grid(node.type, (source := graph.by_name[node.inputs[0]]).type)
+    ]
+    if len(graph.input_nodes) != 1 or len(graph.outputs) != 1:
+        found = f"{len(graph.input_nodes)} inputs and {len(graph.outputs)} outputs"
+        blockers.append(Blocker("model", f"has {found}; a stream has one of each"))
+    if not blockers and len(graph.input_nodes[0].shape) != 3:
+        shape = graph.input_nodes[0].shape
+        blockers.append(
+            Blocker(
+                graph.input_nodes[0].name,
+                f"has shape {shape}; a stream reads height x width x channels",
+                "give the input three axes",
+            )
+        )
+    if blockers:
+        raise ModelError(blockers)
+
+
+def _same_grid(one: FixedType, other: FixedType) -> bool:
+    """Whether two types hold the same values; how they round and saturate does not matter."""
+    return (one.width, one.integer, one.signed) == (other.width, other.integer, other.signed)
+
+
+@dataclass
+class _Planner:
+    """Walks the graph once; streams so far, nodes left to their readers, parts made."""
+
+    graph: FixedGraph
+    lanes: int
+    streams: dict[str, Stream] = field(default_factory=dict)
+    inlined: dict[str, Node] = field(default_factory=dict)
+    parts: list[KernelPlan | Repeat] = field(default_factory=list)
+    groups: int = 0
+
+    def run(self) -> StreamPlan:
+        source = self._source(self.graph.input_nodes[0])
+        done: set[str] = {source.name}
+        for node in self.graph.nodes:
+            if node.name in done:
+                continue
+            if isinstance(node.operation, UpSample2D):
+                self._repeat(node, node.operation)
+            elif isinstance(node.operation, KEEPS_ZERO) and not self._leaves(node.name):
+                self.inlined[node.name] = node
+            else:
+                done.update(self._kernel(node))
+        result = self.streams[self.graph.outputs[0]]
+        return StreamPlan(self.graph, source, tuple(self.parts), result, self.groups)
+
+    def _source(self, node: Node) -> Stream:
+        height, width, channels = node.shape
+        stream = Stream(node.name, height, channels, node.type, width, self.lanes, 0)
+        self.streams[node.name] = stream
+        self.groups = ceil(width / self.lanes)
+        return stream
+
+    def _leaves(self, name: str) -> bool:
+        return name in self.graph.outputs
+
+    def _readers(self, name: str) -> list[Node]:
+        return [node for node in self.graph.nodes if name in node.inputs]
+
+    def _repeat(self, node: Node, operation: UpSample2D) -> None:
+        name = node.inputs[0]
+        if name in self.inlined:
+            self._kernel(self.inlined.pop(name))
+        source = self.streams[name]
+        rows, columns = operation.size
+        output = Stream(
+            node.name,
+            source.height * rows,
+            source.channels,
+            source.kind,
+            source.width * columns,
+            source.lanes * columns,
+            source.offset * columns,
+        )
+        self.streams[node.name] = output
+        self.parts.append(Repeat(source, rows, columns, output))
+
+    def _kernel(self, root: Node) -> list[str]:
+        """Make the kernel of a node and of what only it feeds; names of the nodes in it."""
+        before = self._inlined_before(root)
+        after = [root]
+        while not self._leaves(after[-1].name):
+            readers = self._readers(after[-1].name)
+            if len(readers) != 1 or not isinstance(readers[0].operation, ELEMENTWISE):
+                break
+            after.append(readers[0])
+        taps, stride, left = _window(root)
+        sources = self._sources([*before, root])
+        tail = after[-1]
+        first = sources[0]
+        offset = max(
+            0,
+            *(ceil((source.offset + taps - stride - left) / stride) for source in sources),
+        )
+        output = Stream(
+            tail.name,
+            tail.shape[0],
+            tail.shape[2],
+            tail.type,
+            tail.shape[1],
+            first.lanes // stride,
+            offset,
+        )
+        reads = []
+        for source in sources:
+            history = max(0, offset * stride + left - source.offset)
+            start = history + source.offset - left - offset * stride
+            reads.append(Read(source, history, start))
+        graph = _kernel_graph(before, root, after[1:], sources, taps)
+        borders = _borders(first.width, output, taps, stride, left, self.groups)
+        self.parts.append(
+            KernelPlan(root.name, graph, tuple(reads), taps, stride, left, output, borders)
+        )
+        self.streams[tail.name] = output
+        return [node.name for node in after]
+
+    def _inlined_before(self, root: Node) -> list[Node]:
+        """Inlined nodes that a node reads, directly or through others, in evaluation order."""
+        wanted: set[str] = set()
+        queue = list(root.inputs)
+        while queue:
+            name = queue.pop()
+            if name in self.inlined and name not in wanted:
+                wanted.add(name)
+                queue.extend(self.inlined[name].inputs)
+        return [node for name, node in self.inlined.items() if name in wanted]
+
+    def _sources(self, nodes: Sequence[Node]) -> list[Stream]:
+        """Streams that these nodes read, each once."""
+        inside = {node.name for node in nodes}
+        names = [name for node in nodes for name in node.inputs if name not in inside]
+        return [self.streams[name] for name in dict.fromkeys(names)]
+
+
+def _window(node: Node) -> tuple[int, int, int]:
+    """Taps, stride and zero columns on the left of a node's window over the width."""
+    operation = node.operation
+    if isinstance(operation, Conv2D):
+        return operation.weight.shape[1], operation.strides[1], operation.padding[2]
+    if isinstance(operation, MaxPool2D):
+        return operation.size[1], operation.size[1], 0
+    return 1, 1, 0
+
+
+def _kernel_graph(
+    before: Sequence[Node],
+    root: Node,
+    after: Sequence[Node],
+    sources: Sequence[Stream],
+    taps: int,
+) -> FixedGraph:
+    """The part of a graph that one kernel computes, over a window of columns."""
+    nodes = [
+        Node(stream.name, Input(), (), (stream.height, taps, stream.channels), stream.kind)
+        for stream in sources
+    ]
+    nodes += [replace(node, shape=(node.shape[0], taps, node.shape[2])) for node in before]
+    operation = root.operation
+    if isinstance(operation, Conv2D):
+        above, below, _, _ = operation.padding
+        operation = replace(operation, padding=(above, below, 0, 0))
+    nodes.append(replace(root, operation=operation, shape=(root.shape[0], 1, root.shape[2])))
+    nodes += [replace(node, shape=(node.shape[0], 1, node.shape[2])) for node in after]
+    return FixedGraph(root.name, tuple(nodes), (nodes[-1].name,))
+
+
+def _borders(
+    width: int, output: Stream, taps: int, stride: int, left: int, groups: int
+) -> tuple[Border, ...]:
+    """Taps that lie outside the image, by output lane, with the steps at which they do."""
+    first: dict[tuple[int, int], list[int]] = defaultdict(list)
+    last: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for place in range(output.width):
+        step, lane = divmod(place + output.offset, output.lanes)
+        for tap in range(taps):
+            column = place * stride - left + tap
+            if column < 0:
+                first[lane, tap].append(step)
+            elif column >= width:
+                last[lane, tap].append(step - (groups - 1))
+    return tuple(
+        Border(lane, tap, tuple(first[lane, tap]), tuple(last[lane, tap]))
+        for lane, tap in sorted({*first, *last})
+    )
