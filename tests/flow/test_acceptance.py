@@ -1,15 +1,19 @@
-"""The committed jet tagger and the other hls4ml backends, end to end. Slow."""
+"""The committed models and the other hls4ml backends, end to end. Slow."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import pytest
 
 from tests.flow.conftest import TINY, quick
 from trigger_ml.config import load_config
 from trigger_ml.pipeline import Request, compile_model
 
-JETS = Path(__file__).parents[2] / "models" / "jet_tagger"
+MODELS = Path(__file__).parents[2] / "models"
+JETS, MUONS = MODELS / "jet_tagger", MODELS / "muon_segmenter"
 
 pytestmark = pytest.mark.slow
 
@@ -31,8 +35,50 @@ def test_the_jet_tagger_meets_its_bars(tmp_path: Path) -> None:
     assert (report.timing_s["total"] or 1e9) < 300
 
 
-# The points of models/jet_frontier: most LUTs by the cost model, most loss in points of accuracy.
+def test_the_muon_segmenter_meets_its_bars(tmp_path: Path) -> None:
+    config = load_config(MUONS / "compile.yaml")
+    request = Request(MUONS / "model.h5", config, MUONS / "events.npz", tmp_path / "muons")
+    report = compile_model(request).report
+    assert report.passed, report.failures
+    assert report.fidelity.exact
+    pairs = {pair.name: pair for pair in report.fidelity.pairs}
+    assert (pairs["rtl~graph"].events or 0) >= 1_000
+    assert (pairs["csim~graph"].events or 0) >= 200
+    assert (report.latency.ns or 1e9) < 100
+    assert report.latency.ii_ns == pytest.approx(25.0)
+    assert report.pipeline.margin_kept
+    assert report.resources.yosys is not None
+    assert report.resources.yosys.dsp == 0
+    assert report.resources.yosys.bram36 == 0
+    assert (report.resources.device_share["lut"] or 1) < 0.10
+    assert (report.timing_s["total"] or 1e9) < 300
+    # Twice the strips take twice the columns a clock, and not more than 20 % more time.
+    wide = replace(
+        request,
+        model=wider(MUONS / "model.h5", 768, tmp_path / "wide.h5"),
+        config=load_config(MUONS / "compile.yaml", {"budget.lut_share": 0.25}),
+        data=None,
+        output=tmp_path / "wide",
+    )
+    narrow = replace(request, data=None, output=tmp_path / "narrow")
+    times = [compile_model(item).report.timing_s["total"] or 0.0 for item in (narrow, wide)]
+    assert times[1] <= 1.2 * times[0]
+
+
+def wider(model: Path, width: int, to: Path) -> Path:
+    """The same weights over an image of another width."""
+    shutil.copyfile(model, to)
+    with h5py.File(to, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        first = config["config"]["layers"][0]["config"]
+        first["batch_input_shape"][2] = width
+        file.attrs["model_config"] = json.dumps(config)
+    return to
+
+
+# The points of models/jet_frontier: most LUTs, most loss in points of accuracy.
 BARS = {"best": (6500, 0.3), "knee": (1600, 1.0), "tiny": (500, 4.0)}
+LONGEST_NS = 30.0
 
 
 @pytest.mark.parametrize("name", BARS)
@@ -44,8 +90,12 @@ def test_the_frontier_meets_its_bars(tmp_path: Path, name: str) -> None:
     assert report.passed, report.failures
     lut, loss = BARS[name]
     assert report.resources.cost_model is not None
-    assert (report.resources.cost_model.lut or 1e9) <= lut
-    assert report.resources.cost_model.dsp == 0
+    assert report.resources.yosys is not None
+    for counted in (report.resources.cost_model, report.resources.yosys):
+        assert (counted.lut or 1e9) <= lut
+        assert counted.dsp == 0
+    assert (report.latency.ns or 1e9) <= LONGEST_NS
+    assert report.pipeline.margin_kept
     assert report.latency.ii_cycles == 1
     stated = json.loads((folder / "front.json").read_text())["points"]
     point = next(item for item in stated if item["model"] == f"{name}.keras")
