@@ -10,7 +10,7 @@ HGQ2 := $(VENV)/share/trigger_ml/hgq2
 DEBIAN_PACKAGES := g++ make perl iverilog ghdl-mcode libpython3.11 python3-venv
 DEBIAN_PROGRAMS := g++ make perl iverilog vvp ghdl
 
-.PHONY: demo test acceptance bench frontier lint system setup setup-test clean
+.PHONY: demo test acceptance bench frontier throughput lint system setup setup-test clean
 
 demo: setup ## compile the committed jet tagger, end to end
 	$(BIN)/trigger-ml compile models/jet_tagger/model.h5 \
@@ -33,6 +33,11 @@ bench: setup-test ## wall times and event rates, as ratios against hls4ml
 DATA ?= build/jets.npz
 frontier: setup-test ## our frontier against uniform QKeras and hls4ml's optimizer, on DATA
 	$(BIN)/python benchmarks/frontier.py --data $(DATA) --output build/frontier
+
+# A build of a network on images, from `trigger-ml compile`.
+BUILD ?= build/muon_segmenter
+throughput: setup-test ## images per second of Keras, the witnesses and the firmware of BUILD
+	$(BIN)/python benchmarks/muon_throughput.py $(BUILD) --output build/throughput
 
 lint: setup-test
 	$(BIN)/ruff check .
