@@ -1,7 +1,8 @@
-// A tag counted in steps: since[k] is the tag of k steps ago. A step is a clock with step high.
+// A tag counted in steps: since[k] is the tag of k steps ago. A step is a clock with step high;
+// with step tied high, the tag travels beside a pipeline, a clock at a time.
 //
 //   STEPS    registers, at least 1
-//   rst      synchronous, active high
+//   rst      synchronous, active high: forgets every tag in flight, in one clock
 //
 // Verilog-2001.
 

@@ -29,7 +29,7 @@ DEFAULT_SPACE: Final[dict[str, Any]] = {
     "hidden_1": {"low": 8, "high": 64, "step": 8},
     "hidden_2": {"low": 0, "high": 32, "step": 8},
     "beta_last": {"low": 2e-5, "high": 2e-3, "log": True},
-    "learning_rate": {"low": 2e-3, "high": 8e-3, "log": True},
+    "learning_rate": {"low": 4e-3, "high": 2e-2, "log": True},
 }
 """What is searched when nothing is said: sizes, last price and step of the training."""
 

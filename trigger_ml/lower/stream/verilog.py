@@ -32,7 +32,7 @@ __all__ = ["BX_BITS", "MODULES", "top_module"]
 BX_BITS: Final = 12
 """Bits of the bunch-crossing identifier: an LHC orbit has 3,564 crossings."""
 
-MODULES: Final = ("frame", "history", "tag", "since", "delay")
+MODULES: Final = ("frame", "history", "since", "delay")
 """Hand-written modules, ``firmware/trigger_ml_stream_<name>.v``."""
 
 
@@ -135,10 +135,10 @@ class _Top:
         for tag in ("step", "real_group", "first", "last"):
             yield f"wire [{total}:0] {tag}_at;"
             yield from instance(
-                "trigger_ml_stream_tag",
+                "trigger_ml_stream_since",
                 f"{tag}_line",
-                {"CLOCKS": total},
-                {"clk": "clk", "rst": "rst", "tag": tag, "at": f"{tag}_at"},
+                {"STEPS": total},
+                {"clk": "clk", "rst": "rst", "step": "1'b1", "tag": tag, "since": f"{tag}_at"},
             )
         yield ""
 
