@@ -59,6 +59,15 @@ def gone(fake: Fake) -> bool:
     return not any(psutil.pid_exists(int(line.split()[1])) for line in fake.told("child"))
 
 
+def group_gone(group: int) -> bool:
+    """Whether a process group has nobody left who could still write."""
+    for process in psutil.process_iter(["status"]):
+        with contextlib.suppress(ProcessLookupError, psutil.Error):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                return False
+    return True
+
+
 @pytest.mark.parametrize("scheduler", ["local", "in-process"])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_an_ended_search_goes_on(tmp_path: Path, scheduler: str, how: signal.Signals) -> None:
@@ -71,7 +80,7 @@ def test_an_ended_search_goes_on(tmp_path: Path, scheduler: str, how: signal.Sig
         os.killpg(driver.pid, how) if how == signal.SIGINT else driver.kill()
         driver.wait(PATIENCE_S)
         assert time.monotonic() - begin < 10, "it waited for its workers"
-    until(lambda: gone(fake))
+    until(lambda: gone(fake) and group_gone(driver.pid))
     finished = {int(f.parent.name) for f in (folder / "trials").glob("*/result.json")}
     before, runs = asked(folder), len(fake.told("run"))
     assert 1 <= len(finished) < 6 and len(before) > len(finished)
