@@ -114,7 +114,11 @@ def _narrow(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def load_build(build: Path) -> Stored:
-    """Read a build back. Raises BuildError when a part is missing or cannot be read."""
+    """Read a build back; its paths are absolute, since tools run in folders of their own.
+
+    Raises BuildError when a part is missing or cannot be read.
+    """
+    build = build.resolve()
     try:
         config = Config.model_validate(yaml.safe_load((build / "config.yaml").read_text("utf-8")))
         network, firmware = (

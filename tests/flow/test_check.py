@@ -54,3 +54,13 @@ def test_an_incomplete_build_is_refused(
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     with pytest.raises(BuildError, match="is not a whole build"):
         check_build(build)
+
+
+def test_a_build_is_found_by_a_relative_path(
+    logits_build: Path, copy_of: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tools run in folders of their own, where a relative path leads elsewhere."""
+    build = copy_of(logits_build)
+    monkeypatch.chdir(build.parent)
+    outcome = check_build(Path(build.name), synthesis=False)
+    assert outcome.passed, [verdict for verdict in outcome.verdicts if not verdict.passed]
