@@ -154,14 +154,14 @@ async def _full_rate(dut: Any, vectors: Vectors) -> None:
             dut.in_valid.value = 1
             dut.in_data.value = word
             if clock % TELL_EVERY == 0:
-                _tell(clock, events)
+                tell(clock, events)
         elif clock == total:
             dut.in_valid.value = 0
             dut.in_data.value = idle
         if _quiet(clock, seen, total, vectors.patience):
             break
     seconds = time.perf_counter() - started
-    _tell(events, events)
+    tell(events, events)
     _measure(seen, strings, vectors, total)
     FOUND.write(seconds=seconds, events=events)
 
@@ -306,7 +306,8 @@ def _first_difference(found: Codes | None, wanted: Codes | None, name: str) -> s
     )
 
 
-def _tell(done: int, total: int) -> None:
+def tell(done: int, total: int) -> None:
+    """Say how far it is, in the file that the environment names, if any."""
     path = os.environ.get("TRIGGER_ML_PROGRESS")
     if path:
         Path(path).write_text(f"{done} {total}", encoding="ascii")

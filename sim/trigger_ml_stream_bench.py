@@ -10,7 +10,6 @@ them an image. Signals are driven and read at the falling edge, as there.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import time
@@ -23,14 +22,13 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from numpy.typing import NDArray
-from trigger_ml_bench import PERIOD_NS, RESET_CLOCKS, Broken, Found
+from trigger_ml_bench import PERIOD_NS, RESET_CLOCKS, TELL_EVERY, Broken, Found, tell
 from trigger_ml_bits import Layout, Unresolved
 
 Codes = NDArray[np.int64]
 
 CROSSINGS: Final = 3564
 """Bunch crossings of an LHC orbit: image k carries k modulo this."""
-TELL_EVERY: Final = 128
 
 
 @dataclass
@@ -131,11 +129,11 @@ async def _full_rate(dut: Any, images: Images) -> None:
             image, group = divmod(clock, images.groups)
             _drive(dut, next(words), start=group == 0, crossing=image % CROSSINGS)
             if clock % TELL_EVERY == 0:
-                _tell(image, images.count)
+                tell(image, images.count)
         elif clock == total:
             _idle(dut, images)
     seconds = time.perf_counter() - started
-    _tell(images.count, images.count)
+    tell(images.count, images.count)
     found = collected.finished
     if len(found) != images.count:
         raise Broken(f"{images.count} images went in and {len(found)} came out whole")
@@ -369,16 +367,3 @@ def _first_difference(found: Codes | None, wanted: Codes, groups: int) -> str | 
         f"group {row % groups}, element {element}: {int(found[row, element])} found, "
         f"{int(wanted[row, element])} expected"
     )
-
-
-def _tell(done: int, total: int) -> None:
-    path = os.environ.get("TRIGGER_ML_PROGRESS")
-    if path:
-        from pathlib import Path
-
-        Path(path).write_text(f"{done} {total}", encoding="ascii")
-
-
-def report() -> str:
-    """What was found, as JSON."""
-    return json.dumps(FOUND.report)

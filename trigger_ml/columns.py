@@ -49,13 +49,6 @@ class ColumnLayout:
         images = columns[:, : self.width].transpose(0, 2, 1, 3)
         return np.ascontiguousarray(images).reshape(len(images), -1)
 
-    def place(self, row: int, element: int, groups: int) -> tuple[int, int, int, int, int]:
-        """(image, group, row, column, channel) of an element of a group."""
-        image, group = divmod(row, groups)
-        lane, inside = divmod(element, self.height * self.channels)
-        height, channel = divmod(inside, self.channels)
-        return image, group, height, group * self.lanes + lane, channel
-
 
 @dataclass(frozen=True, slots=True)
 class StreamPorts:

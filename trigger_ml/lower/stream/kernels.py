@@ -56,11 +56,6 @@ class Kernel:
         raw = self.program.predict(np.ldexp(windows.astype(np.float64), -fractions))
         return np.asarray(np.ldexp(raw, graph.output_nodes[0].type.fraction), dtype=np.int64)
 
-    @property
-    def core(self) -> Core:
-        """Ports of the pipelined module."""
-        return Core.of_fsm(f"{self.plan.name}_core", self.fsm)
-
 
 def trace_kernel(
     plan: KernelPlan, target: Target, routing_margin: float, adder_depth: int

@@ -89,7 +89,6 @@ def plan(graph: FixedGraph, lanes: int) -> StreamPlan:
 
 def _grain(graph: FixedGraph) -> int:
     """Least common multiple of the width's reduction at every node."""
-    factor: dict[str, int] = {}
     down: dict[str, int] = {}
     for node in graph.nodes:
         operation = node.operation
@@ -102,8 +101,7 @@ def _grain(graph: FixedGraph) -> int:
         elif isinstance(operation, UpSample2D):
             here = max(here // operation.size[1], 1)
         down[node.name] = here
-        factor[node.name] = here
-    return lcm(*factor.values())
+    return lcm(*down.values())
 
 
 def _require_streamable(graph: FixedGraph) -> None:

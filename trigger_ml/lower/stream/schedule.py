@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trigger_ml.lower.stream.kernels import Kernel
-from trigger_ml.lower.stream.layout import Repeat, StreamPlan
+from trigger_ml.lower.stream.layout import KernelPlan, Repeat, StreamPlan
 
 __all__ = ["Schedule", "schedule"]
 
@@ -19,6 +19,10 @@ class Schedule:
     clocks: Mapping[str, int]
     total: int
 
+    def ready(self, part: KernelPlan) -> int:
+        """Clocks after which everything that a kernel reads has come by."""
+        return _ready(self.clocks, part)
+
 
 def schedule(plan: StreamPlan, kernels: Mapping[str, Kernel]) -> Schedule:
     """Clocks of every stream. kernels: by the name of their plan."""
@@ -27,6 +31,9 @@ def schedule(plan: StreamPlan, kernels: Mapping[str, Kernel]) -> Schedule:
         if isinstance(part, Repeat):
             clocks[part.output.name] = clocks[part.source.name]
         else:
-            ready = max(clocks[read.stream.name] for read in part.reads)
-            clocks[part.output.name] = ready + kernels[part.name].latency_cycles
+            clocks[part.output.name] = _ready(clocks, part) + kernels[part.name].latency_cycles
     return Schedule(clocks, clocks[plan.result.name])
+
+
+def _ready(clocks: Mapping[str, int], part: KernelPlan) -> int:
+    return max(clocks[read.stream.name] for read in part.reads)

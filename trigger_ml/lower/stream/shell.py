@@ -35,7 +35,7 @@ def count_shell(plan: StreamPlan, times: Schedule) -> Shell:
     delays = [(BX_BITS, times.total)]
     gates = 0
     for part in plan.kernels:
-        ready = max(times.clocks[read.stream.name] for read in part.reads)
+        ready = times.ready(part)
         bits = 0
         for read in part.reads:
             ff += read.history * read.stream.column_bits

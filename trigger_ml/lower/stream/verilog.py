@@ -158,7 +158,7 @@ class _Top:
         yield ""
 
     def _kernel(self, number: int, part: KernelPlan) -> Iterator[str]:
-        ready = max(self._times.clocks[read.stream.name] for read in part.reads)
+        ready = self._times.ready(part)
         output, name = part.output, self._signal[part.output.name]
         yield f"// {part.name}: {part.taps} columns to one, {output.lanes} times"
         yield f"wire [{output.lanes * output.column_bits - 1}:0] {name};"
