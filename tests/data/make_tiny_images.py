@@ -1,9 +1,11 @@
-"""Writes tiny_conv.h5 and tiny_unet.h5, the networks on images that the tests compile.
+"""Writes tiny_conv.h5, tiny_unet.h5 and tiny_graph.h5, the networks on images for the tests.
 
     TF_USE_LEGACY_KERAS=1 python tests/data/make_tiny_images.py
 
 tiny_conv: 8 x 32 x 6, one bit each, three convolutions with same padding, one logit for a pixel.
 tiny_unet: 16 x 32 x 2, a convolution, a pool, a deeper convolution, and back up beside the first.
+tiny_graph: four edges between three nodes, in five columns, and back to the edges; which ones meet
+is in convolutions of ones over the rows, and the last of three channels says which edges there are.
 Made with tensorflow 2.21.0, tf_keras 2.21.0 and QKeras 0.9.0. The weights are random: what is
 tested is that every witness computes the same integers.
 """
@@ -11,6 +13,7 @@ tested is that every witness computes the same integers.
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 os.environ.update(CUDA_VISIBLE_DEVICES="", TF_USE_LEGACY_KERAS="1")
 import tf_keras
@@ -54,13 +57,61 @@ def tiny_unet() -> tf_keras.Model:
     return tf_keras.Model(inputs, layer, name="tiny_unet")
 
 
+ENDS = ((0, 1, 0), (0, 1, 1), (1, 2, -1), (1, 2, 0))
+"""Edges of a column: the node where each begins, the one where it ends, and how many columns on."""
+NODES = 3
+
+
+def _mix(layer: Any, name: str, ones: np.ndarray) -> Any:
+    """Sums of rows. ones: (columns, rows, new rows)."""
+    layer = tf_keras.layers.Permute((3, 2, 1), name=f"{name}_rows")(layer)
+    mixing = QConv2D(
+        ones.shape[2],
+        (1, ones.shape[0]),
+        padding="same",
+        use_bias=False,
+        kernel_quantizer="quantized_bits(2,1,alpha=1)",
+        name=name,
+    )
+    layer = mixing(layer)
+    mixing.set_weights([ones[None]])
+    mixing.trainable = False
+    return tf_keras.layers.Permute((3, 2, 1), name=f"{name}_back")(layer)
+
+
+def tiny_graph() -> tf_keras.Model:
+    """Edges, nodes, edges."""
+    start, end = (np.zeros((3, NODES, len(ENDS))) for _ in range(2))
+    out, into = (np.zeros((3, len(ENDS), NODES)) for _ in range(2))
+    for edge, (inner, outer, columns) in enumerate(ENDS):
+        start[1, inner, edge] = end[1 + columns, outer, edge] = 1
+        out[1, edge, inner] = into[1 - columns, edge, outer] = 1
+    join = tf_keras.layers.Concatenate
+    inputs = tf_keras.layers.Input((len(ENDS), 5, 3), name="edges")
+    grid = QActivation(quantized_bits(5, 1, alpha=1), name="grid")(inputs)
+    edge = QConv2D(4, (1, 1), name="edge", **WEIGHTS)(grid)
+    edge = QActivation(quantized_relu(3, 1), name="edge_relu")(edge)
+    there = QConv2D(3, (1, 1), name="there", **WEIGHTS)(grid)
+    there = QActivation(quantized_bits(1, 1, keep_negative=0, alpha=1), name="there_bit")(there)
+    sums = join(name="sums")([_mix(edge, "into", into), _mix(edge, "out", out)])
+    node = QConv2D(3, (1, 1), name="node", **WEIGHTS)(sums)
+    node = QActivation(quantized_relu(3, 2), name="node_relu")(node)
+    ends = join(name="ends")([_mix(node, "start", start), _mix(node, "end", end)])
+    layer = QConv2D(3, (1, 1), name="meet", **WEIGHTS)(join(name="all")([ends, edge]))
+    layer = QActivation(quantized_relu(4, 3), name="meet_relu")(layer)
+    layer = tf_keras.layers.Multiply(name="gate")([layer, there])
+    layer = QConv2D(1, (1, 1), name="score", **WEIGHTS)(layer)
+    return tf_keras.Model(inputs, layer, name="tiny_graph")
+
+
 def main() -> None:
     """Build, fill and save the models."""
-    for model in (tiny_conv(), tiny_unet()):
+    for model in (tiny_conv(), tiny_unet(), tiny_graph()):
         random = np.random.default_rng(11)
         for part in model.layers:
             values = [random.uniform(-2, 2, array.shape) for array in part.get_weights()]
-            part.set_weights([np.where(random.random(v.shape) < 0.3, 0, v) for v in values])
+            if part.trainable:
+                part.set_weights([np.where(random.random(v.shape) < 0.3, 0, v) for v in values])
         model.save(Path(__file__).with_name(f"{model.name}.h5"))
 
 

@@ -22,7 +22,7 @@ from trigger_ml.simulate import csim
 from trigger_ml.simulate.vectors import make_vectors
 
 DATA = Path(__file__).parents[1] / "data"
-MODELS = {"tiny_conv": "ufixed<1,1>", "tiny_unet": None}
+MODELS = {"tiny_conv": "ufixed<1,1>", "tiny_unet": None, "tiny_graph": None}
 """Model files, and the input type of those without a quantizer on their input."""
 
 

@@ -64,6 +64,32 @@ def test_a_network_with_a_skip_is_read() -> None:
     }
 
 
+def test_a_network_whose_rows_meet_is_read() -> None:
+    """Permute and Multiply as they are; a Permute that is none, and factors that do not fit."""
+    file = read_keras_h5(DATA / "tiny_graph.h5")
+    assert file.input_shape == (4, 5, 3)
+    assert functional(file, "start_rows")["config"]["dims"] == [3, 2, 1]
+    assert functional(file, "gate")["inbound_nodes"] == [
+        [["meet_relu", 0, 0, {}], ["there_bit", 0, 0, {}]]
+    ]
+
+
+def test_permutations_and_factors_that_cannot_be(tmp_path: Path) -> None:
+    def change(config: dict[str, Any]) -> None:
+        layer(config, "start_rows")["config"]["dims"] = [1, 1, 2]
+        layer(config, "into_back")["config"]["dims"] = "as it was"
+
+    text = refusal(tmp_path, change, "tiny_graph")
+    assert "layer start_rows: dims [1, 1, 2] are not an order of three axes" in text
+    assert "layer into_back: dims 'as it was'" in text
+
+    def wider(config: dict[str, Any]) -> None:
+        layer(config, "there")["config"]["filters"] = 2
+
+    text = refusal(tmp_path, wider, "tiny_graph")
+    assert "layer gate: (4, 5, 3) and (4, 5, 2): factors have one shape" in text
+
+
 def test_a_sigmoid_inside_the_last_convolution_is_cut_off() -> None:
     file = read_keras_h5(DATA / "tiny_conv.h5")
     assert file.tail == "sigmoid"

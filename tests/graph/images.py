@@ -11,8 +11,10 @@ from trigger_ml.graph.model import (
     FixedGraph,
     Input,
     MaxPool2D,
+    Multiply,
     Node,
     Relu,
+    Transpose,
     UpSample2D,
     frozen_codes,
 )
@@ -57,7 +59,7 @@ def convolution(
 
 
 def single(
-    operation: Conv2D | MaxPool2D | UpSample2D,
+    operation: Conv2D | MaxPool2D | Transpose | UpSample2D,
     read: tuple[int, ...],
     source: FixedType,
     made: tuple[int, ...],
@@ -127,6 +129,10 @@ def _element(node: Node, reads: list[Image], place: tuple[int, ...]) -> Fraction
             )
         case UpSample2D(size=(rows, columns)):
             return image[i // rows, j // columns, channel]
+        case Multiply():
+            return image[i, j, channel] * reads[1][i, j, channel]
+        case Transpose(axes=axes):
+            return image[tuple(place[axes.index(axis)] for axis in range(3))]
         case Concatenate():
             for read in reads:
                 channels = 1 + max(c for _, _, c in read)

@@ -9,12 +9,14 @@ from hls4ml.model.types import FixedPrecisionType
 from trigger_ml.errors import ModelError
 from trigger_ml.graph.hls4ml_images import (
     read_concatenate,
+    read_merge,
     read_pooling2d,
     read_resize,
+    read_transpose,
     wire_edges,
 )
 from trigger_ml.graph.hls4ml_values import NO_PADDING, Edge, Reading
-from trigger_ml.graph.model import Concatenate, Input, MaxPool2D, Node
+from trigger_ml.graph.model import Concatenate, Input, MaxPool2D, Multiply, Node, Transpose
 from trigger_ml.graph.types import FixedType
 
 KIND = FixedType(6, 3)
@@ -86,3 +88,12 @@ def test_resizing_and_joining() -> None:
     assert isinstance(joined, Concatenate)
     with pytest.raises(ModelError, match="axis 1"):
         read_concatenate(layer("Concatenate", axis=1), [READING, READING], KIND)
+
+
+def test_merges_and_transpositions() -> None:
+    operation, out = read_merge(layer("Merge", op="multiply"), [READING, READING], KIND)
+    assert isinstance(operation, Multiply) and out == KIND
+    with pytest.raises(ModelError, match=r"it: hls4ml's merge of kind average (?s:.*)use Multiply"):
+        read_merge(layer("Merge", op="average"), [READING, READING], KIND)
+    operation, _ = read_transpose(layer("Transpose", perm=[2, 1, 0]), [READING], KIND)
+    assert isinstance(operation, Transpose) and operation.axes == (2, 1, 0)

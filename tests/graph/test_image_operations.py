@@ -18,7 +18,9 @@ from trigger_ml.graph.model import (
     FixedGraph,
     Input,
     MaxPool2D,
+    Multiply,
     Node,
+    Transpose,
     UpSample2D,
     frozen_codes,
 )
@@ -125,6 +127,35 @@ def test_concatenation_casts_each_input(kinds: list[FixedType], out: FixedType) 
             assert edges["y"][event][place].tolist() == expected
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.permutations(range(3)), small_types(), small_types())
+def test_transposition_moves_every_element(
+    axes: list[int], source: FixedType, out: FixedType
+) -> None:
+    read = (2, 3, 4)
+    made = tuple(read[axis] for axis in axes)
+    graph = single(Transpose(tuple(axes)), read, source, made, out)
+    codes = draw(np.random.default_rng(axes[0]), source, (3, graph.input_size))
+    assert evaluate(graph, codes).tolist() == [by_hand(graph, row) for row in codes.tolist()]
+    assert FixedGraph.from_json(graph.to_json()).digest == graph.digest
+
+
+@settings(max_examples=25, deadline=None)
+@given(small_types(), small_types(), small_types())
+def test_products_are_exact_before_the_cast(
+    left: FixedType, right: FixedType, out: FixedType
+) -> None:
+    shape = (2, 3, 2)
+    inputs = tuple(Node(f"x{k}", Input(), (), shape, kind) for k, kind in enumerate((left, right)))
+    nodes = (*inputs, Node("y", Multiply(), ("x0", "x1"), shape, out))
+    graph = verify(FixedGraph("product", nodes, ("y",)))
+    random = np.random.default_rng(left.width)
+    codes = np.concatenate([draw(random, node.type, (4, node.size)) for node in inputs], axis=1)
+    found = evaluate(graph, codes)
+    one, other = (graph.split_inputs(codes)[name].reshape(4, -1) for name in ("x0", "x1"))
+    assert np.array_equal(found, out.cast(one * other, left.fraction + right.fraction))
+
+
 def test_a_u_net_and_its_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = u_net(5)
     random = np.random.default_rng(6)
@@ -187,6 +218,12 @@ def test_shapes_of_the_other_image_operations() -> None:
         Node("alone", Concatenate(), ("x",), (4, 6, 2), BIT),
         Node("both", Concatenate(), ("x", "small"), (4, 6, 2), BIT),
         Node("uneven", Concatenate(), ("x", "large"), (4, 6, 4), BIT),
+        Node("times", Multiply(), ("x", "large"), (4, 6, 2), BIT),
+        Node("once", Multiply(), ("x",), (4, 6, 2), BIT),
+        Node("wide", Input(), (), (4, 6, 2), FixedType(40, 40)),
+        Node("huge", Multiply(), ("wide", "wide"), (4, 6, 2), BIT),
+        Node("turned", Transpose((2, 1, 0)), ("x",), (4, 6, 2), BIT),
+        Node("twice", Transpose((0, 0, 1)), ("x",), (4, 4, 6), BIT),
     )
     for part in (
         "small: max_pool2d of (2, 2) makes (2, 3, 2) of (4, 6, 2), not (4, 6, 2)",
@@ -195,6 +232,11 @@ def test_shapes_of_the_other_image_operations() -> None:
         "alone: concatenate reads two edges or more, found 1",
         "both: (4, 6, 2), (4, 6, 2) side by side are not (4, 6, 2)",
         "uneven: (4, 6, 2), (8, 12, 2) side by side are not (4, 6, 4)",
+        "times: (4, 6, 2) times (8, 12, 2), element by element, is not (4, 6, 2)",
+        "once: multiply reads two edges, found 1",
+        "huge: products of 80 bits do not fit 62",
+        "turned: (4, 6, 2) with its axes as (2, 1, 0) is not (4, 6, 2)",
+        "twice: axes (0, 0, 1) are not an order of those of (4, 6, 2)",
     ):
         assert part in text
 

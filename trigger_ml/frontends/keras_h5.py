@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 FORMAT: Final = "QKeras .h5 (Keras 2)"
-JOINS: Final = ("Concatenate",)
+JOINS: Final = ("Concatenate", "Multiply")
 WEIGHTED: Final = ("QConv2D", "QDense", "Conv2D", "Dense")
 
 

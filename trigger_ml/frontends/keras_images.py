@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from trigger_ml.errors import Blocker, ModelError
 from trigger_ml.frontends.model_file import Layer
@@ -12,12 +12,24 @@ __all__ = [
     "pair",
     "read_concatenate",
     "read_max_pooling",
+    "read_multiply",
+    "read_permute",
     "read_up_sampling",
     "shape_problems",
     "window_options",
 ]
 
 Shape = tuple[int, ...]
+
+IMAGE_LAYERS: Final = (
+    "QConv2D",
+    "MaxPooling2D",
+    "UpSampling2D",
+    "Concatenate",
+    "Multiply",
+    "Permute",
+)
+"""Layers that read height x width x channels."""
 
 
 def pair(value: Any) -> list[int] | None:
@@ -84,6 +96,20 @@ def read_concatenate(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": name, "axis": -1, "dtype": "float32"}
 
 
+def read_multiply(name: str, _config: Mapping[str, Any]) -> dict[str, Any]:
+    """A Multiply of two tensors of one shape, element by element."""
+    return {"name": name, "dtype": "float32"}
+
+
+def read_permute(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A Permute of the three axes of an image, counted from 1 as Keras does. Raises ModelError."""
+    dims = config.get("dims")
+    if not isinstance(dims, list | tuple) or sorted(map(str, dims)) != ["1", "2", "3"]:
+        what = f"dims {dims!r} are not an order of three axes"
+        raise ModelError(Blocker(f"layer {name}", what, "use Permute((3, 2, 1)) for instance"))
+    return {"name": name, "dims": [int(axis) for axis in dims], "dtype": "float32"}
+
+
 def _axis_order(where: str, config: Mapping[str, Any]) -> list[Blocker]:
     order = config.get("data_format") or "channels_last"
     if order == "channels_last":
@@ -116,13 +142,14 @@ def _made(layer: Layer, reads: Sequence[Shape]) -> Shape | Blocker:
     config, where = layer.config, f"layer {layer.name}"
     if layer.kind == "InputLayer":
         return tuple(config["batch_input_shape"][1:])
+    made: Shape
     shape = reads[0]
     if layer.kind == "QDense":
         if len(shape) != 1:
             fix = "use QConv2D with a 1x1 kernel"
             return Blocker(where, f"reads a tensor of shape {shape}, not one axis", fix)
         return (int(config["units"]),)
-    if layer.kind not in ("QConv2D", "MaxPooling2D", "UpSampling2D", "Concatenate"):
+    if layer.kind not in IMAGE_LAYERS:
         return shape
     if len(shape) != 3:
         return Blocker(where, f"reads a tensor of shape {shape}, not height x width x channels")
@@ -138,6 +165,13 @@ def _made(layer: Layer, reads: Sequence[Shape]) -> Shape | Blocker:
                 return Blocker(where, what, "pad the input to a multiple")
         case "UpSampling2D":
             made = (shape[0] * config["size"][0], shape[1] * config["size"][1], shape[2])
+        case "Permute":
+            made = tuple(shape[axis - 1] for axis in config["dims"])
+        case "Multiply":
+            if reads[0] != reads[1]:
+                what = f"{reads[0]} and {reads[1]}: factors have one shape"
+                return Blocker(where, what, "repeat the smaller one with a convolution of ones")
+            made = shape
         case _:
             if reads[0][:2] != reads[1][:2]:
                 return Blocker(where, f"{reads[0]} and {reads[1]} do not fit side by side")

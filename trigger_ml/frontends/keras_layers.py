@@ -10,6 +10,8 @@ from trigger_ml.frontends.keras_images import (
     pair,
     read_concatenate,
     read_max_pooling,
+    read_multiply,
+    read_permute,
     read_up_sampling,
     window_options,
 )
@@ -165,6 +167,8 @@ _READERS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]]
     "MaxPooling2D": read_max_pooling,
     "UpSampling2D": read_up_sampling,
     "Concatenate": read_concatenate,
+    "Multiply": read_multiply,
+    "Permute": read_permute,
     "Dense": _read_float("Dense", "QDense"),
     "Conv2D": _read_float("Conv2D", "QConv2D"),
     "QActivation": _read_qactivation,

@@ -13,8 +13,10 @@ from trigger_ml.graph.hls4ml_images import (
     WIRES,
     read_concatenate,
     read_conv2d,
+    read_merge,
     read_pooling2d,
     read_resize,
+    read_transpose,
     wire_edges,
 )
 from trigger_ml.graph.hls4ml_values import (
@@ -216,6 +218,8 @@ _READERS: Final[Mapping[str, Callable[[Any, list[Reading], FixedType], Read]]] =
     "Pooling2D": read_pooling2d,
     "Resize": read_resize,
     "Concatenate": read_concatenate,
+    "Merge": read_merge,
+    "Transpose": read_transpose,
     "EinsumDense": _einsum_dense,
     "FixedPointQuantizer": _quantize_each,
     "GlobalPooling1D": _global_average,

@@ -15,15 +15,26 @@ from trigger_ml.graph.hls4ml_values import (
     fixed_type,
     read_weights,
 )
-from trigger_ml.graph.model import Concatenate, Conv2D, MaxPool2D, Node, UpSample2D, frozen_codes
+from trigger_ml.graph.model import (
+    Concatenate,
+    Conv2D,
+    MaxPool2D,
+    Multiply,
+    Node,
+    Transpose,
+    UpSample2D,
+    frozen_codes,
+)
 from trigger_ml.graph.types import FixedType
 
 __all__ = [
     "WIRES",
     "read_concatenate",
     "read_conv2d",
+    "read_merge",
     "read_pooling2d",
     "read_resize",
+    "read_transpose",
     "wire_edges",
 ]
 
@@ -106,6 +117,20 @@ def read_concatenate(layer: Any, reads: list[Reading], out: FixedType) -> Read:
     if axis not in (-1, rank):
         raise ModelError(Blocker(layer.name, f"axis {axis}", "join along the last axis"))
     return Concatenate(), out
+
+
+def read_merge(layer: Any, _reads: list[Reading], out: FixedType) -> Read:
+    """A product of two inputs, element by element."""
+    kind = str(layer.get_attr("op")).lower()
+    if kind != "multiply":
+        what = f"hls4ml's merge of kind {kind} has no meaning here yet"
+        raise ModelError(Blocker(layer.name, what, "use Multiply or Concatenate"))
+    return Multiply(), out
+
+
+def read_transpose(layer: Any, _reads: list[Reading], out: FixedType) -> Read:
+    """Axes in another order."""
+    return Transpose(tuple(int(axis) for axis in layer.get_attr("perm"))), out
 
 
 def _padding(layer: Any) -> Padding:

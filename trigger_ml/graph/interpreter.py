@@ -25,6 +25,7 @@ from trigger_ml.graph.model import (
     Input,
     Lookup,
     MaxPool2D,
+    Multiply,
     Node,
     Operation,
     Quantize,
@@ -32,6 +33,7 @@ from trigger_ml.graph.model import (
     Relu,
     Softmax,
     Threshold,
+    Transpose,
     UpSample2D,
 )
 from trigger_ml.graph.types import Codes, FixedType
@@ -91,6 +93,8 @@ def trace_edges(graph: FixedGraph, codes: Codes) -> dict[str, Codes]:
         reads = [(edges[name], graph.by_name[name].type) for name in node.inputs]
         if isinstance(node.operation, Concatenate):
             edges[node.name] = _concatenate(node, reads)
+        elif isinstance(node.operation, Multiply):
+            edges[node.name] = _multiply(node, reads)
         else:
             edges[node.name] = _EVALUATORS[type(node.operation)](node, *reads[0])
     return edges
@@ -164,6 +168,18 @@ def _up_sample2d(node: Node, codes: Codes, source: FixedType) -> Codes:
 def _concatenate(node: Node, reads: list[tuple[Codes, FixedType]]) -> Codes:
     parts = [node.type.cast(codes, source.fraction) for codes, source in reads]
     return np.concatenate(parts, axis=-1)
+
+
+def _multiply(node: Node, reads: list[tuple[Codes, FixedType]]) -> Codes:
+    (left, left_type), (right, right_type) = reads
+    return node.type.cast(left * right, left_type.fraction + right_type.fraction)
+
+
+def _transpose(node: Node, codes: Codes, source: FixedType) -> Codes:
+    operation = node.operation
+    assert isinstance(operation, Transpose)
+    moved = codes.transpose(0, *(axis + 1 for axis in operation.axes))
+    return node.type.cast(moved, source.fraction)
 
 
 def _affine(
@@ -257,6 +273,7 @@ _EVALUATORS: Final[Mapping[type[Operation], Callable[[Node, Codes, FixedType], C
     Conv2D: _conv2d,
     MaxPool2D: _max_pool2d,
     UpSample2D: _up_sample2d,
+    Transpose: _transpose,
     GlobalAverage: _global_average,
     Lookup: _lookup,
     Softmax: _softmax,

@@ -29,12 +29,14 @@ from trigger_ml.graph.operations import (
     Input,
     Lookup,
     MaxPool2D,
+    Multiply,
     Operation,
     Quantize,
     QuantizeEach,
     Relu,
     Softmax,
     Threshold,
+    Transpose,
     UpSample2D,
 )
 from trigger_ml.graph.types import Codes, FixedType, Overflow, Rounding
@@ -51,6 +53,7 @@ __all__ = [
     "Input",
     "Lookup",
     "MaxPool2D",
+    "Multiply",
     "Node",
     "Operation",
     "Quantize",
@@ -58,6 +61,7 @@ __all__ = [
     "Relu",
     "Softmax",
     "Threshold",
+    "Transpose",
     "UpSample2D",
 ]
 

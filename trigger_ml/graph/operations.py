@@ -20,12 +20,14 @@ __all__ = [
     "Input",
     "Lookup",
     "MaxPool2D",
+    "Multiply",
     "Operation",
     "Quantize",
     "QuantizeEach",
     "Relu",
     "Softmax",
     "Threshold",
+    "Transpose",
     "UpSample2D",
 ]
 
@@ -128,6 +130,25 @@ class Concatenate(Operation):
     """
 
     kind: ClassVar[str] = "concatenate"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Multiply(Operation):
+    """Two inputs of one shape, element by element: the exact product, cast into the node's type."""
+
+    kind: ClassVar[str] = "multiply"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transpose(Operation):
+    """The input's axes in another order, then a cast into the node's type.
+
+    axes: for each axis of the output, the one of the input (as ``numpy.transpose``), without the
+    batch axis.
+    """
+
+    kind: ClassVar[str] = "transpose"
+    axes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -267,6 +288,8 @@ OPERATIONS: Final[Mapping[str, type[Operation]]] = {
         MaxPool2D,
         UpSample2D,
         Concatenate,
+        Multiply,
+        Transpose,
         GlobalAverage,
         Lookup,
         Softmax,

@@ -17,9 +17,11 @@ from trigger_ml.graph.model import (
     Input,
     Lookup,
     MaxPool2D,
+    Multiply,
     Node,
     QuantizeEach,
     Softmax,
+    Transpose,
     UpSample2D,
 )
 from trigger_ml.graph.types import MAX_WIDTH, Codes, FixedType, Overflow
@@ -66,6 +68,9 @@ def _node_problems(node: Node, reads: list[Node]) -> Iterator[Blocker]:
     if isinstance(node.operation, Concatenate):
         yield from _concatenate_problems(node, reads)
         return
+    if isinstance(node.operation, Multiply):
+        yield from _multiply_problems(node, reads)
+        return
     if len(reads) != 1:
         yield Blocker(node.name, f"{node.operation.kind} reads one edge, found {len(reads)}")
         return
@@ -78,6 +83,8 @@ def _node_problems(node: Node, reads: list[Node]) -> Iterator[Blocker]:
             yield from _conv2d_problems(node, convolution, reads[0])
         case MaxPool2D() | UpSample2D() as resize:
             yield from _resize_problems(node, resize, reads[0])
+        case Transpose() as transpose:
+            yield from _transpose_problems(node, transpose, reads[0])
         case QuantizeEach() as quantizer:
             yield from _each_problems(node, quantizer, reads[0])
         case GlobalAverage() as average:
@@ -201,6 +208,28 @@ def _concatenate_problems(node: Node, reads: list[Node]) -> Iterator[Blocker]:
     if len({shape[:-1] for shape in shapes}) != 1 or made != node.shape:
         joined = ", ".join(map(str, shapes))
         yield Blocker(node.name, f"{joined} side by side are not {node.shape}")
+
+
+def _multiply_problems(node: Node, reads: list[Node]) -> Iterator[Blocker]:
+    if len(reads) != 2:
+        yield Blocker(node.name, f"multiply reads two edges, found {len(reads)}")
+        return
+    if {read.shape for read in reads} != {node.shape}:
+        shapes = " times ".join(str(read.shape) for read in reads)
+        yield Blocker(node.name, f"{shapes}, element by element, is not {node.shape}")
+    width = sum(read.type.width for read in reads)
+    if width > MAX_WIDTH:
+        yield Blocker(
+            node.name, f"products of {width} bits do not fit {MAX_WIDTH}", "use narrower inputs"
+        )
+
+
+def _transpose_problems(node: Node, transpose: Transpose, read: Node) -> Iterator[Blocker]:
+    axes = transpose.axes
+    if sorted(axes) != list(range(len(read.shape))):
+        yield Blocker(node.name, f"axes {axes} are not an order of those of {read.shape}")
+    elif tuple(read.shape[axis] for axis in axes) != node.shape:
+        yield Blocker(node.name, f"{read.shape} with its axes as {axes} is not {node.shape}")
 
 
 def _each_problems(node: Node, quantizer: QuantizeEach, read: Node) -> Iterator[Blocker]:

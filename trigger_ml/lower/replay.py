@@ -28,6 +28,7 @@ from trigger_ml.graph.model import (
     Input,
     Lookup,
     MaxPool2D,
+    Multiply,
     Node,
     Operation,
     Quantize,
@@ -35,6 +36,7 @@ from trigger_ml.graph.model import (
     Relu,
     Softmax,
     Threshold,
+    Transpose,
     UpSample2D,
 )
 from trigger_ml.graph.types import Codes, FixedType, Overflow, Rounding
@@ -71,6 +73,8 @@ def replay(graph: FixedGraph, adder_depth: int) -> dict[str, Symbols]:
             edges[node.name] = _symbols(node, adder_depth)
         elif isinstance(node.operation, Concatenate):
             edges[node.name] = _concatenate(node, [edges[name] for name in node.inputs])
+        elif isinstance(node.operation, Multiply):
+            edges[node.name] = _multiply(node, *(edges[name] for name in node.inputs))
         else:
             source = graph.by_name[node.inputs[0]]
             edges[node.name] = _RULES[type(node.operation)](node, edges[source.name], source.type)
@@ -189,6 +193,18 @@ def _concatenate(node: Node, parts: list[Symbols]) -> Symbols:
     return FVArray(np.concatenate(casts, axis=-1), parts[0].solver_options)
 
 
+def _multiply(node: Node, left: Symbols, right: Symbols) -> Symbols:
+    pairs = zip(np.ravel(left), np.ravel(right), strict=True)
+    products = [first * second for first, second in pairs]
+    return cast(array(products, left), node.type).reshape(node.shape)
+
+
+def _transpose(node: Node, symbols: Symbols, _source: FixedType) -> Symbols:
+    operation = node.operation
+    assert isinstance(operation, Transpose)
+    return cast(symbols.transpose(operation.axes), node.type)
+
+
 def _global_average(node: Node, symbols: Symbols, _source: FixedType) -> Symbols:
     operation = node.operation
     assert isinstance(operation, GlobalAverage)
@@ -279,6 +295,7 @@ _RULES: Final[Mapping[type[Operation], Callable[[Node, Symbols, FixedType], Symb
     Conv2D: _conv2d,
     MaxPool2D: _max_pool2d,
     UpSample2D: _up_sample2d,
+    Transpose: _transpose,
     EinsumDense: _einsum_dense,
     GlobalAverage: _global_average,
     Lookup: _lookup,
