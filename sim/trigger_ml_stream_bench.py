@@ -29,11 +29,16 @@ Codes = NDArray[np.int64]
 
 CROSSINGS: Final = 3564
 """Bunch crossings of an LHC orbit: image k carries k modulo this."""
+BX_BITS: Final = 12
+FLAG_SEED: Final = 5
 
 
 @dataclass
 class Images:
-    """What the vector file says. inputs, expected: rows are groups."""
+    """What the vector file says, and flags drawn for every image.
+
+    inputs, expected: rows are groups. flags: (images,), all 0 where the top has none.
+    """
 
     inputs: Codes
     expected: Codes
@@ -41,19 +46,29 @@ class Images:
     latency: int
     into: Layout
     out_of: Layout
+    flag_bits: int
+    flags: list[int]
 
     @classmethod
     def read(cls) -> Images:
         """Read the file that the environment names."""
         with np.load(os.environ["TRIGGER_ML_VECTORS"]) as data:
+            groups = int(data["groups"])
+            # Builds of before there were flags do not say.
+            flag_bits = int(data["flag_bits"]) if "flag_bits" in data else 0
+            words = np.random.default_rng(FLAG_SEED).integers(
+                1 << flag_bits, size=len(data["inputs"]) // groups
+            )
             unsigned = np.zeros(len(data["input_widths"]), dtype=bool)
             return cls(
                 inputs=data["inputs"],
                 expected=data["expected"],
-                groups=int(data["groups"]),
+                groups=groups,
                 latency=int(data["latency_cycles"]),
                 into=Layout(data["input_widths"], unsigned),
                 out_of=Layout(data["output_widths"], data["output_signed"]),
+                flag_bits=flag_bits,
+                flags=words.tolist(),
             )
 
     @property
@@ -127,7 +142,8 @@ async def _full_rate(dut: Any, images: Images) -> None:
         collected.look(dut, clock)
         if clock < total:
             image, group = divmod(clock, images.groups)
-            _drive(dut, next(words), start=group == 0, crossing=image % CROSSINGS)
+            tag = Tag(image % CROSSINGS, images.flags[image])
+            _drive(dut, images, next(words), tag, start=group == 0)
             if clock % TELL_EVERY == 0:
                 tell(image, images.count)
         elif clock == total:
@@ -138,8 +154,7 @@ async def _full_rate(dut: Any, images: Images) -> None:
     if len(found) != images.count:
         raise Broken(f"{images.count} images went in and {len(found)} came out whole")
     for k, image in enumerate(found):
-        if image.crossing != k % CROSSINGS:
-            raise Broken(f"image {k} came out as crossing {image.crossing}")
+        _require(image.tag, Tag(k % CROSSINGS, images.flags[k]), f"image {k}")
     # Image k's first group was taken by edge k * groups; edge `clock` takes what is read there.
     latency = np.array([image.last for image in found]) - np.arange(len(found)) * images.groups
     if (latency != latency[0]).any():
@@ -155,11 +170,27 @@ async def _full_rate(dut: Any, images: Images) -> None:
     )
 
 
+@dataclass(frozen=True)
+class Tag:
+    """What goes in with an image's first group and stands with every group that comes out."""
+
+    crossing: int
+    flags: int
+
+
+def _require(found: Tag, wanted: Tag, what: str) -> None:
+    if found != wanted:
+        raise Broken(
+            f"{what} came out as crossing {found.crossing} with flags {found.flags:b}, not as "
+            f"crossing {wanted.crossing} with flags {wanted.flags:b}"
+        )
+
+
 @dataclass
 class Image:
     """An image that came out. first, last: clocks at which its groups could be read."""
 
-    crossing: int
+    tag: Tag
     first: int
     last: int
     strings: list[str]
@@ -179,11 +210,16 @@ class Collector:
         self.errors += _high(dut.out_error, "out_error", clock)
         if not _high(dut.out_valid, "out_valid", clock):
             return
+        tag = Tag(
+            _word(dut.out_bx, "out_bx", clock),
+            _word(dut.out_flags, "out_flags", clock) if self._images.flag_bits else 0,
+        )
         if _high(dut.out_start, "out_start", clock):
-            self.open = Image(int(str(dut.out_bx.value), 2), clock, clock, [])
+            self.open = Image(tag, clock, clock, [])
         image = self.open
         if image is None:
             raise Broken(f"a group without a start came out at clock {clock}")
+        _require(tag, image.tag, f"group {len(image.strings)} at clock {clock}")
         image.strings.append(str(dut.out_data.value))
         image.last = clock
         if len(image.strings) == self._images.groups:
@@ -234,8 +270,11 @@ class Stress:
                 collected.forget()
             for image in collected.finished[seen:]:
                 seen += 1
-                if not flying or image.crossing != flying[0]:
-                    raise Broken(f"image {image.crossing} came out, {list(flying)[:1]} was due")
+                if not flying or image.tag.crossing != flying[0]:
+                    due = list(flying)[:1]
+                    raise Broken(f"image {image.tag.crossing} came out, {due} was due")
+                wanted = Tag(flying[0], self._images.flags[flying[0]])
+                _require(image.tag, wanted, f"image {flying[0]}")
                 kept[flying.popleft()] = image
         if len(kept) != self._count:
             raise Broken(f"{len(kept)} of {self._count} images came out")
@@ -255,7 +294,7 @@ class Stress:
                 burst = draw.random() < 0.5
                 for group in range(groups):
                     while not burst and draw.random() < self._gap:
-                        _drive(dut, draw.choice(self._words), valid=False)
+                        self._noise(dut)
                         yield
                     if group == reset_at:
                         yield from self._reset(dut)
@@ -263,14 +302,15 @@ class Stress:
                     word = self._words[image * groups + group]
                     if group == 0:
                         flying.append(image)
-                    _drive(dut, word, start=group == 0, crossing=image)
+                    tag = Tag(image, self._images.flags[image])
+                    _drive(dut, self._images, word, tag, start=group == 0)
                     yield
                 else:
                     image += 1
                     continue
                 image = next(k for k in range(self._count) if k not in kept)
             for _ in range(patience):
-                _drive(dut, draw.choice(self._words), valid=False)
+                self._noise(dut)
                 yield
             if len(kept) == self._count or flying:
                 return
@@ -278,10 +318,17 @@ class Stress:
 
     def _reset(self, dut: Any) -> Iterator[None]:
         for _ in range(self._random.choice((1, 2, self._images.latency))):
-            _drive(dut, self._random.choice(self._words), start=bool(self._random.getrandbits(1)))
+            self._noise(dut, valid=True)
             dut.rst.value = 1
             yield
         dut.rst.value = 0
+
+    def _noise(self, dut: Any, *, valid: bool = False) -> None:
+        """Another group's data with any tag, that nobody may take; a start or none."""
+        draw, images = self._random, self._images
+        tag = Tag(draw.getrandbits(BX_BITS), draw.getrandbits(images.flag_bits))
+        start = valid and bool(draw.getrandbits(1))
+        _drive(dut, images, draw.choice(self._words), tag, valid=valid, start=start)
 
 
 async def _framing_errors(dut: Any, images: Images) -> Codes:
@@ -302,13 +349,15 @@ async def _framing_errors(dut: Any, images: Images) -> Codes:
         collected.look(dut, clock)
         if clock < len(plan):
             word, start = plan[clock]
-            _drive(dut, word, start=start, crossing=7)
+            _drive(dut, images, word, Tag(7, images.flags[0]), start=start)
         elif clock == len(plan):
             _idle(dut, images)
     if collected.errors != expected:
         raise Broken(f"out_error was high for {collected.errors} clocks, not {expected}")
     if len(collected.finished) != 2:
         raise Broken(f"{len(collected.finished)} whole images came out, not 2")
+    for image in collected.finished:
+        _require(image.tag, Tag(7, images.flags[0]), "an image after wrong framing")
     codes = collected.codes(collected.finished)
     half = len(codes) // 2
     if not np.array_equal(codes[:half], codes[half:]):
@@ -318,7 +367,10 @@ async def _framing_errors(dut: Any, images: Images) -> Codes:
 
 async def _begin(dut: Any, images: Images) -> None:
     """Check the ports, start the clock, reset, and leave right after a falling edge."""
-    for name, bits in (("in_data", images.into.bits), ("out_data", images.out_of.bits)):
+    ports = {"in_data": images.into.bits, "out_data": images.out_of.bits}
+    if images.flag_bits:
+        ports |= {"in_flags": images.flag_bits, "out_flags": images.flag_bits}
+    for name, bits in ports.items():
         found = len(getattr(dut, name))
         if found != bits:
             raise Broken(f"{name} has {found} bits; the vector file says {bits}")
@@ -331,16 +383,28 @@ async def _begin(dut: Any, images: Images) -> None:
 
 
 def _drive(
-    dut: Any, word: str, *, valid: bool = True, start: bool = False, crossing: int = 0
+    dut: Any, images: Images, word: str, tag: Tag, *, valid: bool = True, start: bool = False
 ) -> None:
+    """Drive a group. The tag is inverted without a start: nothing of it may be taken then."""
+    other = 0 if start else -1
     dut.in_valid.value = int(valid)
     dut.in_start.value = int(start)
-    dut.in_bx.value = crossing
+    dut.in_bx.value = (tag.crossing ^ other) & ((1 << BX_BITS) - 1)
+    if images.flag_bits:
+        dut.in_flags.value = (tag.flags ^ other) & ((1 << images.flag_bits) - 1)
     dut.in_data.value = word
 
 
 def _idle(dut: Any, images: Images) -> None:
-    _drive(dut, "0" * images.into.bits, valid=False)
+    _drive(dut, images, "0" * images.into.bits, Tag(0, 0), valid=False)
+
+
+def _word(signal: Any, name: str, clock: int) -> int:
+    """A port as a number. Raises Broken when a bit of it is neither 0 nor 1."""
+    text = str(signal.value)
+    if set(text) - {"0", "1"}:
+        raise Broken(f"{name} is {text} at clock {clock}, although out_valid is high")
+    return int(text, 2)
 
 
 def _high(signal: Any, name: str, clock: int) -> bool:

@@ -22,3 +22,7 @@ def test_columns_come_in_order_and_the_last_group_is_filled_up() -> None:
 def test_ports_survive_json() -> None:
     ports = StreamPorts(3, LAYOUT, ColumnLayout(2, 5, 1, 2), {"kernel0": 2})
     assert StreamPorts.from_json(ports.to_json()) == ports
+    flagged = StreamPorts(3, LAYOUT, LAYOUT, {}, 5)
+    assert StreamPorts.from_json(flagged.to_json()) == flagged != ports
+    before = {key: value for key, value in ports.to_json().items() if key != "flag_bits"}
+    assert StreamPorts.from_json(before) == ports

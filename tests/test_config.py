@@ -66,3 +66,10 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, text: str, what: str) -
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("bits", [-1, 9, 2.5])
+def test_flags_are_up_to_8_bits(bits: float) -> None:
+    with pytest.raises(ConfigError, match=r"firmware\.flag_bits"):
+        load_config(None, {"firmware.flag_bits": bits})
+    assert load_config(None).firmware.flag_bits == 0

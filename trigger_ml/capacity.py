@@ -51,7 +51,7 @@ def count_stream(logic: StreamLogic) -> Synthesis:
             part.name,
             logic.kernels[part.name].program,
             logic.kernels[part.name].fsm,
-            part.output.lanes,
+            part.instances,
             logic.kernels[part.name].stage_delays_ns,
         )
         for part in logic.plan.kernels
@@ -82,12 +82,12 @@ def slower(
 def _at(logic: StreamLogic, counted: Synthesis, lanes: int) -> tuple[float, float]:
     """LUTs and flip-flops with so many columns a clock."""
     layout = plan(logic.plan.graph, lanes)
-    shell = count_shell(layout, schedule(layout, logic.kernels))
+    shell = count_shell(layout, schedule(layout, logic.kernels), logic.flag_bits)
     lut, ff = float(shell.lut), float(shell.ff)
     for part in layout.kernels:
         kernel = counted.details["kernels"][part.name]
-        lut += kernel["lut"] * part.output.lanes
-        ff += kernel["ff"] * part.output.lanes
+        lut += kernel["lut"] * part.instances
+        ff += kernel["ff"] * part.instances
     return lut, ff
 
 

@@ -54,13 +54,15 @@ class ColumnLayout:
 class StreamPorts:
     """Both sides of a streamed top, and the groups of an image.
 
-    kernels: instances of each module that turns a window into a column, by its name.
+    kernels: instances of each module that turns a window into a column, by its name. flag_bits:
+    of in_flags and out_flags; 0 where there are none.
     """
 
     groups: int
     source: ColumnLayout
     result: ColumnLayout
     kernels: Mapping[str, int] = field(hash=False)
+    flag_bits: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain form for JSON."""
@@ -68,10 +70,11 @@ class StreamPorts:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StreamPorts:
-        """Inverse of :meth:`to_json`."""
+        """Inverse of :meth:`to_json`; builds of before there were flags have none."""
         return cls(
             int(data["groups"]),
             ColumnLayout(**data["source"]),
             ColumnLayout(**data["result"]),
             {str(name): int(count) for name, count in data["kernels"].items()},
+            int(data.get("flag_bits", 0)),
         )

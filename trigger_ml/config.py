@@ -106,6 +106,9 @@ class Firmware(_Section):
     columns_per_clock: int | None = Field(default=None, ge=1)
     """Columns of an image that a network with convolutions takes each clock; as many as
     budget.ii_ns needs when None."""
+    flag_bits: int = Field(default=0, ge=0, le=8)
+    """Bits of in_flags, which leave with their image as out_flags: what whoever made the image
+    has to say of it, such as hits that were left out. For networks with convolutions."""
     softmax_bits: int = Field(default=10, ge=4, le=14)
     """Address width of the two softmax tables, for output: softmax."""
 

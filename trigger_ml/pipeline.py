@@ -228,7 +228,7 @@ def _vectors(network: FixedGraph, events: Events | None, config: Config) -> Vect
         random_events=config.verify.random_events,
         seed=config.verify.seed,
     )
-    return replace(vectors, masks=events.masks) if events else vectors
+    return replace(vectors, masks=events.masks, edges=events.edges) if events else vectors
 
 
 def _rtl_note(rtl: Mapping[Hdl, RtlProject]) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.lower.stream.networks import chain, strided, u_net
+from tests.lower.stream.networks import chain, edges_and_nodes, strided, u_net
 from trigger_ml.artifacts import CosimRun, RtlProject
-from trigger_ml.config import Config
+from trigger_ml.config import load_config
 from trigger_ml.errors import ToolFailedError
 from trigger_ml.graph.interpreter import evaluate
 from trigger_ml.graph.model import FixedGraph
@@ -23,8 +23,8 @@ from trigger_ml.simulate.rtl import Stress, cosimulate, simulator
 STRESS = Stress(events=8, gap=0.3, resets=3)
 
 
-def written(graph: FixedGraph, lanes: int, folder: Path) -> RtlProject:
-    config = Config()
+def written(graph: FixedGraph, lanes: int, folder: Path, flag_bits: int = 0) -> RtlProject:
+    config = load_config(None, {"firmware.flag_bits": flag_bits})
     logic = trace_stream(plan(graph, lanes), config.target, config.firmware)
     return write_stream(logic, config.target, "chamber", folder / "rtl")
 
@@ -72,8 +72,21 @@ def simulate(
         (u_net(6, (4, 16, 2)), 4, 4),
         (u_net(7, (4, 18, 2)), 4, 5),
         (strided(5, (2, 33, 2)), 12, 3),
+        (edges_and_nodes(18, 1, 0), 1, 1),
+        (edges_and_nodes(18, 5, 1), 2, 3),
     ],
-    ids=["odd", "even", "one group", "one column", "narrow", "u-net", "u-net odd", "strided"],
+    ids=[
+        "odd",
+        "even",
+        "one group",
+        "one column",
+        "narrow",
+        "u-net",
+        "u-net odd",
+        "strided",
+        "graph at once",
+        "graph in columns",
+    ],
 )
 def test_back_to_back_gaps_and_resets(
     graph: FixedGraph, lanes: int, groups: int, tmp_path: Path
@@ -123,4 +136,53 @@ def test_a_wrong_latency_is_found(tmp_path: Path) -> None:
     graph = chain(2, (3, 28, 2))
     project = replace(written(graph, 7, tmp_path), latency_cycles=3)
     with pytest.raises(ToolFailedError, match="states a latency of 3 clocks and takes"):
+        simulate(project, graph, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("graph", "lanes", "bits"),
+    [(chain(1, (3, 29, 2)), 7, 2), (chain(3, (2, 12, 2)), 12, 1), (chain(4, (2, 12, 2)), 1, 8)],
+    ids=["two", "one group", "one column"],
+)
+def test_flags_leave_with_their_image(
+    graph: FixedGraph, lanes: int, bits: int, tmp_path: Path
+) -> None:
+    project = written(graph, lanes, tmp_path, bits)
+    text = (project.directory / "chamber.v").read_text(encoding="utf-8")
+    assert f"input  wire [{bits - 1}:0] in_flags," in text
+    assert f"output wire [{bits - 1}:0] out_flags," in text
+    run, expected = simulate(project, graph, tmp_path)
+    assert np.array_equal(run.run.codes, expected)
+
+
+def test_without_flags_there_are_no_such_ports(tmp_path: Path) -> None:
+    project = written(chain(1, (3, 29, 2)), 7, tmp_path)
+    assert project.stream is not None and project.stream.flag_bits == 0
+    assert "flags" not in (project.directory / "chamber.v").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (
+            r"assign out_flags = (bx_window\[\d+:12\]);",
+            r"reg [1:0] later; always @(posedge clk) later <= \1; assign out_flags = later;",
+            # The first image's are not there yet; the register before it knows no reset.
+            "out_flags is XX at clock",
+        ),
+        (r"(out_flags = bx_window)\[13:12\]", r"\1[27:26]", r"group 4 .*with flags"),
+        (r"assign out_flags = bx_window\[13:12\]", "assign out_flags = in_flags", "with flags"),
+        (r"bx <= \{in_flags, in_bx\}", "bx <= {in_flags[0], in_flags[1], in_bx}", "with flags"),
+        (r"if \(in_valid & in_start\) bx", "if (in_valid) bx", "came out as crossing"),
+    ],
+    ids=["a clock late", "a step early", "not kept", "swapped", "taken with any group"],
+)
+def test_wrong_flags_are_found(before: str, after: str, said: str, tmp_path: Path) -> None:
+    graph = chain(1, (3, 29, 2))
+    project = written(graph, 7, tmp_path, 2)
+    path = project.directory / "chamber.v"
+    text, count = re.subn(before, after, path.read_text(encoding="utf-8"))
+    assert count == 1
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ToolFailedError, match=said):
         simulate(project, graph, tmp_path)

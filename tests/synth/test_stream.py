@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from tests.lower.stream.networks import chain
 from trigger_ml.artifacts import RtlProject
-from trigger_ml.config import Config
+from trigger_ml.config import Config, load_config
 from trigger_ml.lower.stream.plan import plan
 from trigger_ml.lower.stream.write import trace_stream, write_stream
 from trigger_ml.synth.stream import KernelLogic, estimate_stream, synthesize_stream
@@ -69,3 +70,22 @@ def test_the_cost_model_scales_with_the_lanes() -> None:
     assert found[1].details["lut_logic"] == 2 * found[0].details["lut_logic"]
     assert found[0].details["stages"] == found[1].details["stages"]
     assert set(found[0].by_layer) == {"c1", "c2", "c3"}
+
+
+def test_flags_cost_the_registers_that_they_wait_in(tmp_path: Path) -> None:
+    config = load_config(None, {"firmware.flag_bits": 8})
+    layout = plan(chain(1, (1, 6, 1)), 4)
+    with_flags = trace_stream(layout, config.target, config.firmware)
+    counted, found = [], []
+    for bits in (0, 8):
+        logic = replace(with_flags, flag_bits=bits)
+        project = write_stream(logic, config.target, "chamber", tmp_path / str(bits))
+        parts = synthesize_stream(project, work=tmp_path / f"work{bits}")
+        counted.append(logic.shell)
+        found.append(parts.details["kernels"]["shell"])
+    # The first register and one for each step of flush; the wait beside the kernels is in
+    # shift registers, one LUT a bit.
+    registers = 8 * (1 + layout.flush)
+    assert with_flags.flag_bits == 8
+    assert counted[1].ff - counted[0].ff == found[1]["ff"] - found[0]["ff"] == registers
+    assert counted[1].lut - counted[0].lut == found[1]["lut"] - found[0]["lut"] == 8

@@ -33,14 +33,14 @@ def trace_firmware(graph: FixedGraph, config: Config) -> FirmwareLogic:
     if graph.has_convolution:
         layout = plan(graph, columns_per_clock(graph, config))
         return trace_stream(layout, config.target, config.firmware)
-    if config.firmware.columns_per_clock is not None:
-        raise ConfigError(
-            Blocker(
-                "firmware.columns_per_clock",
-                "is for networks with convolutions, and this one takes a whole event each clock",
-                "leave it out",
-            )
-        )
+    given = {
+        "columns_per_clock": config.firmware.columns_per_clock is not None,
+        "flag_bits": config.firmware.flag_bits > 0,
+    }
+    what = "is for networks with convolutions, and this one takes a whole event each clock"
+    blockers = [Blocker(f"firmware.{key}", what, "leave it out") for key in given if given[key]]
+    if blockers:
+        raise ConfigError(blockers)
     return trace_graph(graph, config.firmware.adder_depth)
 
 

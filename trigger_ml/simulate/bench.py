@@ -2,7 +2,7 @@
 
     bench.json     the project: top, language, sources, latency
     bench.npz      vectors: inputs, expected, input_widths, output_widths, output_signed,
-                   latency_cycles
+                   latency_cycles, groups, flag_bits
     results.npz    what the testbench found: codes, and a report as JSON text
 
 A build keeps the first two beside its RTL, so that ``sim/`` can run it again without the model.
@@ -103,6 +103,7 @@ def write_vectors(
         "output_signed": np.array([t.signed for t in output_types], dtype=np.bool_),
         "latency_cycles": np.array(latency_cycles, dtype=np.int64),
         "groups": np.array(stream.groups if stream else 1, dtype=np.int64),
+        "flag_bits": np.array(stream.flag_bits if stream else 0, dtype=np.int64),
     }
     if expected is not None:
         arrays["expected"] = expected

@@ -12,13 +12,15 @@ from trigger_ml.graph.model import (
     FixedGraph,
     Input,
     MaxPool2D,
+    Multiply,
     Node,
     Operation,
     Relu,
+    Transpose,
     UpSample2D,
     frozen_codes,
 )
-from trigger_ml.graph.types import FixedType, Overflow, Rounding
+from trigger_ml.graph.types import Codes, FixedType, Overflow, Rounding
 
 BIT = FixedType(1, 1, signed=False)
 ACTIVATION = FixedType(3, 1, False, Rounding.TRN, Overflow.SAT)
@@ -104,6 +106,38 @@ class Sketch:
         channels = sum(self.shape(source)[2] for source in sources)
         return self.add(name, Concatenate(), sources, (height, width, channels), ACTIVATION)
 
+    def multiply(self, name: str, one: str, other: str) -> str:
+        return self.add(name, Multiply(), (one, other), self.shape(one), ACTIVATION)
+
+    def swap(self, name: str, source: str) -> str:
+        height, width, channels = self.shape(source)
+        out = (channels, width, height)
+        return self.add(name, Transpose((2, 1, 0)), (source,), out, self.type(source))
+
+    def mix(self, name: str, *sources: str, weight: Codes, bias: int = 0) -> str:
+        """Sums of the rows of all sources; weight: (columns, rows, new rows)."""
+        swapped = [self.swap(f"{name}_{source}", source) for source in sources]
+        read = swapped[0]
+        if len(swapped) > 1:
+            channels, width, _ = self.shape(read)
+            rows = sum(self.shape(part)[2] for part in swapped)
+            read = f"{name}_joined"
+            self.add(read, Concatenate(), tuple(swapped), (channels, width, rows), ACTIVATION)
+        channels, width, _ = self.shape(read)
+        made = weight.shape[2]
+        around = weight.shape[0] // 2
+        operation = Conv2D(
+            frozen_codes(weight[None]),
+            FixedType(3, 3),
+            frozen_codes(np.full(made, bias)),
+            FixedType(3, 3),
+            FixedType(12, 8),
+            (1, 1),
+            (0, 0, around, weight.shape[0] - 1 - around),
+        )
+        self.add(f"{name}_sum", operation, (read,), (channels, width, made), FixedType(12, 8))
+        return self.swap(name, f"{name}_sum")
+
     def graph(self) -> FixedGraph:
         return FixedGraph("sketch", tuple(self.nodes), (self.nodes[-1].name,))
 
@@ -127,6 +161,41 @@ def u_net(seed: int, shape: tuple[int, int, int]) -> FixedGraph:
     up = net.up("up", down, (2, 2))
     both = net.concatenate("both", up, skip)
     net.conv("c3", both, (3, 3), 1, relu=False)
+    return net.graph()
+
+
+def edges_and_nodes(
+    seed: int, width: int, reach: int, layers: int = 3, slots: int = 2
+) -> FixedGraph:
+    """Edges between neighbouring layers, to nodes, to edges again; the last channel says which
+    edges there are. reach: columns to either side that an edge may end in."""
+    taps = 2 * reach + 1
+    ends = [
+        (gap * slots + a, (gap + 1) * slots + b, d)
+        for gap in range(layers - 1)
+        for a in range(slots)
+        for d in range(taps)
+        for b in range(slots)
+    ]
+    count, nodes = len(ends), layers * slots
+    start, end, out, into = (
+        np.zeros((taps, *shape), int) for shape in [(nodes, count)] * 2 + [(count, nodes)] * 2
+    )
+    for edge, (inner, outer, d) in enumerate(ends):
+        start[reach, inner, edge] = end[d, outer, edge] = 1
+        out[reach, edge, inner] = into[taps - 1 - d, edge, outer] = 1
+    net = Sketch(seed)
+    x = net.input((count, width, 2))
+    e = net.conv("e", x, (1, 1), 3)
+    there = net.conv("there", x, (1, 1), 3)
+    both = net.concatenate("both", net.mix("into", e, weight=into), net.mix("out", e, weight=out))
+    v = net.conv("v", both, (1, 1), 3)
+    ends_of = net.concatenate(
+        "ends", net.mix("start", v, weight=start), net.mix("end", v, weight=end)
+    )
+    hidden = net.conv("hidden", net.concatenate("all", ends_of, e), (1, 1), 3)
+    again = net.multiply("again", hidden, there)
+    net.conv("score", again, (1, 1), 1, relu=False)
     return net.graph()
 
 

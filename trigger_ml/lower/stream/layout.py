@@ -21,7 +21,16 @@ from trigger_ml.columns import ColumnLayout
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.graph.types import FixedType
 
-__all__ = ["Border", "KernelPlan", "Read", "Repeat", "Stream", "StreamPlan"]
+__all__ = [
+    "Border",
+    "KernelPlan",
+    "Pick",
+    "Read",
+    "Repeat",
+    "RowInput",
+    "Stream",
+    "StreamPlan",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +88,29 @@ class Border:
 
 
 @dataclass(frozen=True, slots=True)
-class KernelPlan:
-    """One kernel: ``taps`` columns in, one column out, once for each lane of its output.
+class Pick:
+    """One row of one column of a window. tap: the column, from 0 for the first one."""
 
-    graph: what it computes, with inputs of shape (height, taps, channels) and an output of shape
-    (height, 1, channels). stride: columns from a lane's first tap to the next lane's. left: zero
-    columns before the image.
+    tap: int
+    row: int
+
+
+RowInput = tuple[tuple[Pick | None, ...], ...]
+"""Rows that an input of a kernel for single rows is made of: for each row of the output, as many
+picks as the input has rows; None is a row of zeros."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelPlan:
+    """One kernel: ``taps`` columns in, one column or one row of it out.
+
+    graph: what it computes. A kernel for columns has inputs of shape (height, taps, channels),
+    one for each of ``reads``, and an output of shape (height, 1, channels); it stands there once
+    for each lane of its output. A kernel for single rows has an input of shape (rows, 1, channels)
+    for each of ``rows`` and an output of shape (1, 1, channels); it stands there once for each
+    row of each lane. stride: columns from a lane's first tap to the next lane's. left: zero
+    columns before the image. rows: which of ``reads`` an input's rows come from, and the rows;
+    empty in a kernel for columns.
     """
 
     name: str
@@ -95,6 +121,17 @@ class KernelPlan:
     left: int
     output: Stream
     borders: tuple[Border, ...]
+    rows: tuple[tuple[int, RowInput], ...] = ()
+
+    @property
+    def places(self) -> int:
+        """Places of a lane at which the kernel stands: one, or one for each row."""
+        return self.output.height if self.rows else 1
+
+    @property
+    def instances(self) -> int:
+        """How often the kernel stands in the top."""
+        return self.output.lanes * self.places
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,23 +21,34 @@ from trigger_ml.graph.model import (
     Input,
     Lookup,
     MaxPool2D,
+    Multiply,
     Node,
     Quantize,
     Relu,
     Threshold,
+    Transpose,
     UpSample2D,
 )
 from trigger_ml.graph.types import FixedType
-from trigger_ml.lower.stream.layout import Border, KernelPlan, Read, Repeat, Stream, StreamPlan
+from trigger_ml.lower.stream.layout import (
+    Border,
+    KernelPlan,
+    Read,
+    Repeat,
+    RowInput,
+    Stream,
+    StreamPlan,
+)
+from trigger_ml.lower.stream.rows import RowNetwork
 
 __all__ = ["lanes_for", "plan"]
 
 WINDOWED: Final = (Conv2D, MaxPool2D)
 ELEMENTWISE: Final = (Quantize, Relu, Lookup, Threshold)
-KEEPS_ZERO: Final = (Quantize, Relu, Concatenate)
+KEEPS_ZERO: Final = (Quantize, Relu, Concatenate, Multiply, Transpose)
 """Operations after which a zero of the padding is still zero, so that they may be done inside the
 window of the layer that reads them."""
-STREAMED: Final = (Input, *WINDOWED, *ELEMENTWISE, Concatenate, UpSample2D)
+STREAMED: Final = (Input, *WINDOWED, *ELEMENTWISE, *KEEPS_ZERO, UpSample2D)
 
 
 def lanes_for(graph: FixedGraph, groups: int) -> int:
@@ -84,7 +95,7 @@ def plan(graph: FixedGraph, lanes: int) -> StreamPlan:
                 f"use {max(ceil(lanes / grain), 1) * grain}",
             )
         )
-    return _Planner(graph, lanes).run()
+    return _Planner(graph, lanes, RowNetwork(graph)).run()
 
 
 def _grain(graph: FixedGraph) -> int:
@@ -146,12 +157,23 @@ def _same_grid(one: FixedType, other: FixedType) -> bool:
     return (one.width, one.integer, one.signed) == (other.width, other.integer, other.signed)
 
 
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A window over the width: its columns, the columns from one to the next, and the columns
+    of zeros to the left of the image."""
+
+    taps: int
+    stride: int
+    left: int
+
+
 @dataclass
 class _Planner:
     """Walks the graph once; streams so far, nodes left to their readers, parts made."""
 
     graph: FixedGraph
     lanes: int
+    by_rows: RowNetwork
     streams: dict[str, Stream] = field(default_factory=dict)
     inlined: dict[str, Node] = field(default_factory=dict)
     parts: list[KernelPlan | Repeat] = field(default_factory=list)
@@ -161,7 +183,10 @@ class _Planner:
         source = self._source(self.graph.input_nodes[0])
         done: set[str] = {source.name}
         for node in self.graph.nodes:
-            if node.name in done:
+            if node.name in done or node.name in self.by_rows.inside:
+                continue
+            if self.by_rows.ends_kernel(node.name):
+                self._row_kernel(node)
                 continue
             if isinstance(node.operation, UpSample2D):
                 self._repeat(node, node.operation)
@@ -212,9 +237,39 @@ class _Planner:
             if len(readers) != 1 or not isinstance(readers[0].operation, ELEMENTWISE):
                 break
             after.append(readers[0])
-        taps, stride, left = _window(root)
+        window = _window(root)
         sources = self._sources([*before, root])
-        tail = after[-1]
+        graph = _kernel_graph(before, root, after[1:], sources, window.taps)
+        self._place(root.name, graph, sources, window, after[-1])
+        return [node.name for node in after]
+
+    def _row_kernel(self, root: Node) -> None:
+        """Make the kernel for single rows that a node ends."""
+        kernel = self.by_rows.kernel(root.name)
+        names = tuple(dict.fromkeys(kernel.sources))
+        for name in names:
+            if name in self.inlined:
+                self._kernel(self.inlined.pop(name))
+        rows = tuple(
+            (names.index(name), rows)
+            for name, rows in zip(kernel.sources, kernel.inputs, strict=True)
+        )
+        window = _Window(kernel.taps, 1, kernel.left)
+        self._place(
+            root.name, kernel.graph, [self.streams[name] for name in names], window, root, rows
+        )
+
+    def _place(
+        self,
+        name: str,
+        graph: FixedGraph,
+        sources: Sequence[Stream],
+        window: _Window,
+        tail: Node,
+        rows: tuple[tuple[int, RowInput], ...] = (),
+    ) -> None:
+        """Add a kernel and the stream that leaves it. tail: the node whose edge that carries."""
+        taps, stride, left = window.taps, window.stride, window.left
         first = sources[0]
         offset = max(
             0,
@@ -234,13 +289,11 @@ class _Planner:
             history = max(0, offset * stride + left - source.offset)
             start = history + source.offset - left - offset * stride
             reads.append(Read(source, history, start))
-        graph = _kernel_graph(before, root, after[1:], sources, taps)
-        borders = _borders(first.width, output, taps, stride, left, self.groups)
+        borders = _borders(first.width, output, window, self.groups)
         self.parts.append(
-            KernelPlan(root.name, graph, tuple(reads), taps, stride, left, output, borders)
+            KernelPlan(name, graph, tuple(reads), taps, stride, left, output, borders, rows)
         )
         self.streams[tail.name] = output
-        return [node.name for node in after]
 
     def _inlined_before(self, root: Node) -> list[Node]:
         """Inlined nodes that a node reads, directly or through others, in evaluation order."""
@@ -260,14 +313,13 @@ class _Planner:
         return [self.streams[name] for name in dict.fromkeys(names)]
 
 
-def _window(node: Node) -> tuple[int, int, int]:
-    """Taps, stride and zero columns on the left of a node's window over the width."""
+def _window(node: Node) -> _Window:
     operation = node.operation
     if isinstance(operation, Conv2D):
-        return operation.weight.shape[1], operation.strides[1], operation.padding[2]
+        return _Window(operation.weight.shape[1], operation.strides[1], operation.padding[2])
     if isinstance(operation, MaxPool2D):
-        return operation.size[1], operation.size[1], 0
-    return 1, 1, 0
+        return _Window(operation.size[1], operation.size[1], 0)
+    return _Window(1, 1, 0)
 
 
 def _kernel_graph(
@@ -292,16 +344,14 @@ def _kernel_graph(
     return FixedGraph(root.name, tuple(nodes), (nodes[-1].name,))
 
 
-def _borders(
-    width: int, output: Stream, taps: int, stride: int, left: int, groups: int
-) -> tuple[Border, ...]:
+def _borders(width: int, output: Stream, window: _Window, groups: int) -> tuple[Border, ...]:
     """Taps that lie outside the image, by output lane, with the steps at which they do."""
     first: dict[tuple[int, int], list[int]] = defaultdict(list)
     last: dict[tuple[int, int], list[int]] = defaultdict(list)
     for place in range(output.width):
         step, lane = divmod(place + output.offset, output.lanes)
-        for tap in range(taps):
-            column = place * stride - left + tap
+        for tap in range(window.taps):
+            column = place * window.stride - window.left + tap
             if column < 0:
                 first[lane, tap].append(step)
             elif column >= width:

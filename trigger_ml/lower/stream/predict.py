@@ -12,7 +12,7 @@ import numpy as np
 
 from trigger_ml.graph.types import Codes
 from trigger_ml.lower.stream.kernels import Kernel
-from trigger_ml.lower.stream.layout import KernelPlan, StreamPlan
+from trigger_ml.lower.stream.layout import KernelPlan, RowInput, StreamPlan
 
 __all__ = ["predict_stream"]
 
@@ -45,5 +45,19 @@ def _kernel(part: KernelPlan, kernel: Kernel, columns: Mapping[str, Codes]) -> C
         first = np.arange(output.width) * part.stride
         taken = padded[:, first[:, None] + np.arange(part.taps)]
         windows.append(taken.reshape(len(whole) * output.width, -1))
+    if part.rows:
+        windows = [_picked(part, windows[read], read, rows) for read, rows in part.rows]
     out = kernel.predict(np.concatenate(windows, axis=1))
     return out.reshape(-1, output.width, output.height, output.channels)
+
+
+def _picked(part: KernelPlan, windows: Codes, read: int, rows: RowInput) -> Codes:
+    """The rows of one input, for each place of a kernel for single rows one after the other."""
+    stream = part.reads[read].stream
+    by_row = windows.reshape(len(windows), part.taps, stream.height, stream.channels)
+    picked = np.zeros((len(windows), len(rows), len(rows[0]), stream.channels), dtype=np.int64)
+    for place, picks in enumerate(rows):
+        for number, pick in enumerate(picks):
+            if pick is not None:
+                picked[:, place, number] = by_row[:, pick.tap, pick.row]
+    return picked.reshape(len(windows) * len(rows), -1)

@@ -15,6 +15,7 @@ __all__ = [
     "kernel_module",
     "outside",
     "register",
+    "row_picks",
     "steps_back",
     "tap_columns",
 ]
@@ -33,8 +34,9 @@ def kernel_module(name: str, core: Core, kernel: Kernel) -> str:
         *(verilog_assignment("column", "core_out", piece) for piece in connect(core.outputs, out)),
     ]
     body = "\n".join(f"    {line}" for line in lines)
+    made = "row" if kernel.plan.rows else "column"
     return f"""\
-// {name}: one column of {graph.outputs[0]} from a window of {kernel.plan.taps}, one a clock, \
+// {name}: one {made} of {graph.outputs[0]} from a window of {kernel.plan.taps}, one a clock, \
 {core.latency_cycles} clocks later.
 // Written by trigger_ml.
 
@@ -104,6 +106,29 @@ def tap_columns(
         column = f"{window}[{(start + tap) * bits} +: {bits}]"
         gate = gates.get(tap)
         found.append(column if gate is None else f"{column} & {{{bits}{{{gate}}}}}")
+    return found
+
+
+def row_picks(
+    windows: Sequence[str], part: KernelPlan, lane: int, place: int, gates: Mapping[int, str]
+) -> list[str]:
+    """The rows that a kernel for single rows reads at one place, in the order of its inputs.
+
+    windows: signals of what the kernel reads. gates: of taps that may lie outside the image.
+    """
+    found = []
+    for number, rows in part.rows:
+        read = part.reads[number]
+        stream = read.stream
+        bits = stream.channels * stream.kind.width
+        for pick in rows[place]:
+            if pick is None:
+                found.append(f"{bits}'b0")
+                continue
+            first = (read.start + lane + pick.tap) * stream.column_bits + pick.row * bits
+            row = f"{windows[number]}[{first} +: {bits}]"
+            gate = gates.get(pick.tap)
+            found.append(row if gate is None else f"{row} & {{{bits}{{{gate}}}}}")
     return found
 
 

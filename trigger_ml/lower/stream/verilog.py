@@ -4,9 +4,10 @@ Ports of the top, all in one clock:
 
     in_valid, in_start   a group of columns, and whether it is an image's first
     in_bx                bunch crossing of the image, taken with its first group
+    in_flags             flags of the image, likewise; not there without any
     in_data              lanes columns, the image's first lowest; a column is rows outside,
                          channels inside, the first element lowest
-    out_valid, out_start, out_bx, out_data   the same for the masks
+    out_valid, out_start, out_bx, out_flags, out_data   the same for the masks
     out_error            see firmware/trigger_ml_stream_frame.v
 """
 
@@ -23,6 +24,7 @@ from trigger_ml.lower.stream.statements import (
     joined,
     outside,
     register,
+    row_picks,
     steps_back,
     tap_columns,
 )
@@ -37,10 +39,17 @@ MODULES: Final = ("frame", "history", "since", "delay")
 
 
 def top_module(
-    top: str, plan: StreamPlan, kernels: Mapping[str, Kernel], modules: Mapping[str, str]
+    top: str,
+    plan: StreamPlan,
+    kernels: Mapping[str, Kernel],
+    modules: Mapping[str, str],
+    flag_bits: int = 0,
 ) -> str:
-    """The text of the top. modules: name of each kernel's module, by the kernel's name."""
-    return "\n".join(_Top(top, plan, kernels, modules).lines()) + "\n"
+    """The text of the top. modules: name of each kernel's module, by the kernel's name.
+
+    flag_bits: of the flags that go in and leave with every image.
+    """
+    return "\n".join(_Top(top, plan, kernels, modules, flag_bits).lines()) + "\n"
 
 
 def _bits(count: int) -> int:
@@ -57,8 +66,12 @@ class _Top:
         plan: StreamPlan,
         kernels: Mapping[str, Kernel],
         modules: Mapping[str, str],
+        flag_bits: int,
     ) -> None:
         self._top, self._plan, self._kernels, self._modules = top, plan, kernels, modules
+        self._flags = flag_bits
+        # Crossing and flags wait in the same registers, the crossing lowest.
+        self._bx_bits = BX_BITS + flag_bits
         self._times = schedule(plan, kernels)
         names = [plan.source.name, *(part.output.name for part in plan.parts)]
         self._signal = {name: f"s{k}" for k, name in enumerate(names)}
@@ -97,10 +110,12 @@ class _Top:
             "    input  wire in_valid,",
             "    input  wire in_start,",
             f"    input  wire [{BX_BITS - 1}:0] in_bx,",
+            *([f"    input  wire [{self._flags - 1}:0] in_flags,"] if self._flags else []),
             f"    input  wire [{source.lanes * source.column_bits - 1}:0] in_data,",
             "    output wire out_valid,",
             "    output wire out_start,",
             f"    output wire [{BX_BITS - 1}:0] out_bx,",
+            *([f"    output wire [{self._flags - 1}:0] out_flags,"] if self._flags else []),
             f"    output wire [{result.lanes * result.column_bits - 1}:0] out_data,",
             "    output wire out_error",
             ");",
@@ -128,8 +143,9 @@ class _Top:
             ),
             "",
             *register(self._signal[plan.source.name], plan.source, "in_valid", "in_data"),
-            f"reg [{BX_BITS - 1}:0] bx;",
-            "always @(posedge clk) if (in_valid & in_start) bx <= in_bx;",
+            f"reg [{self._bx_bits - 1}:0] bx;",
+            "always @(posedge clk) if (in_valid & in_start) "
+            f"bx <= {'{in_flags, in_bx}' if self._flags else 'in_bx'};",
             "",
         )
         for tag in ("step", "real_group", "first", "last"):
@@ -160,7 +176,8 @@ class _Top:
     def _kernel(self, number: int, part: KernelPlan) -> Iterator[str]:
         ready = self._times.ready(part)
         output, name = part.output, self._signal[part.output.name]
-        yield f"// {part.name}: {part.taps} columns to one, {output.lanes} times"
+        what = "columns to a row" if part.rows else "columns to one"
+        yield f"// {part.name}: {part.taps} {what}, {part.instances} times"
         yield f"wire [{output.lanes * output.column_bits - 1}:0] {name};"
         windows = []
         for place, read in enumerate(part.reads):
@@ -171,16 +188,23 @@ class _Top:
         for border, gate in gates:
             by_lane.setdefault(border.lane, {})[border.tap] = gate
         for lane in range(output.lanes):
-            taps = [
-                tap
-                for window, read in zip(windows, part.reads, strict=True)
-                for tap in tap_columns(window, read, part, lane, by_lane.get(lane, {}))
-            ]
-            at = f"{name}[{lane * output.column_bits} +: {output.column_bits}]"
-            yield (
-                f"{self._modules[part.name]} kernel{number}_{lane} "
-                f"(.clk(clk), .window({joined(taps)}), .column({at}));"
-            )
+            gated = by_lane.get(lane, {})
+            bits = output.column_bits // part.places
+            for place in range(part.places):
+                if part.rows:
+                    taps = row_picks(windows, part, lane, place, gated)
+                else:
+                    taps = [
+                        tap
+                        for window, read in zip(windows, part.reads, strict=True)
+                        for tap in tap_columns(window, read, part, lane, gated)
+                    ]
+                at = f"{name}[{(lane * part.places + place) * bits} +: {bits}]"
+                label = f"kernel{number}_{lane}" + (f"_{place}" if part.rows else "")
+                yield (
+                    f"{self._modules[part.name]} {label} "
+                    f"(.clk(clk), .window({joined(taps)}), .column({at}));"
+                )
         yield ""
 
     def _window(self, name: str, read: Read, ready: int) -> Iterator[str]:
@@ -251,16 +275,18 @@ class _Top:
         yield f"assign out_start = out_valid & out_first[{plan.flush}];"
         bx = "bx"
         if ready:
-            yield f"wire [{BX_BITS - 1}:0] late_bx;"
+            yield f"wire [{self._bx_bits - 1}:0] late_bx;"
             yield from instance(
                 "trigger_ml_stream_delay",
                 "bx_delay",
-                {"BITS": BX_BITS, "CLOCKS": ready},
+                {"BITS": self._bx_bits, "CLOCKS": ready},
                 {"clk": "clk", "data": "bx", "delayed": "late_bx"},
             )
             bx = "late_bx"
-        yield from self._kept("bx", bx, BX_BITS, BX_BITS * plan.flush)
+        yield from self._kept("bx", bx, self._bx_bits, self._bx_bits * plan.flush)
         yield f"assign out_bx = bx_window[{BX_BITS - 1}:0];"
+        if self._flags:
+            yield f"assign out_flags = bx_window[{self._bx_bits - 1}:{BX_BITS}];"
         yield from self._kept("out", name, bits, kept)
         inside = result.width - (plan.groups - 1) * result.lanes
         data = f"out_window[{bits - 1}:0]"

@@ -26,15 +26,16 @@ __all__ = ["StreamLogic", "trace_stream", "write_stream"]
 
 @dataclass(frozen=True, slots=True)
 class StreamLogic:
-    """A plan with its traced kernels, by name."""
+    """A plan with its traced kernels, by name. flag_bits: of the flags of every image."""
 
     plan: StreamPlan
     kernels: Mapping[str, Kernel]
+    flag_bits: int = 0
 
     @property
     def shell(self) -> Shell:
         """What stands around the kernels."""
-        return count_shell(self.plan, schedule(self.plan, self.kernels))
+        return count_shell(self.plan, schedule(self.plan, self.kernels), self.flag_bits)
 
     def predict(self, codes: Codes) -> Codes:
         """alkaid's own interpreter, kernel by kernel, on flat images of input codes."""
@@ -58,7 +59,7 @@ def trace_stream(plan: StreamPlan, target: Target, firmware: Firmware) -> Stream
         part.name: trace_kernel(part, target, firmware.routing_margin, firmware.adder_depth)
         for part in plan.kernels
     }
-    return StreamLogic(plan, kernels)
+    return StreamLogic(plan, kernels, firmware.flag_bits)
 
 
 def write_stream(logic: StreamLogic, target: Target, top: str, directory: Path) -> RtlProject:
@@ -78,7 +79,7 @@ def write_stream(logic: StreamLogic, target: Target, top: str, directory: Path) 
     for name in MODULES:
         path = folder / f"trigger_ml_stream_{name}.v"
         _add(sources, directory / path.name, path.read_text(encoding="utf-8"))
-    text = top_module(top, logic.plan, logic.kernels, modules)
+    text = top_module(top, logic.plan, logic.kernels, modules, logic.flag_bits)
     _add(sources, directory / f"{top}.v", text)
     source, result = logic.plan.source, logic.plan.result
     return RtlProject(
@@ -95,7 +96,8 @@ def write_stream(logic: StreamLogic, target: Target, top: str, directory: Path) 
             logic.plan.groups,
             source.layout,
             result.layout,
-            {modules[part.name]: part.output.lanes for part in logic.plan.kernels},
+            {modules[part.name]: part.instances for part in logic.plan.kernels},
+            logic.flag_bits,
         ),
     )
 
