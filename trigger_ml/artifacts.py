@@ -16,6 +16,7 @@ from trigger_ml.graph.types import Codes
 
 __all__ = [
     "CosimRun",
+    "EdgeLabels",
     "Hdl",
     "HlsProject",
     "MaskLabels",
@@ -84,12 +85,31 @@ class MaskLabels:
 
 
 @dataclass(frozen=True, slots=True)
+class EdgeLabels:
+    """Which edges of each graph are true, where every slot of an image may hold one edge.
+
+    true, candidates: (images, height, width); a slot without a candidate edge is padding and does
+    not count. pt (GeV), eta: likewise, of the particle, NaN where there is none. flags: (images,),
+    FLAG_NODES and FLAG_EDGES of :mod:`trigger_ml.event_edges`. None where the events do not say.
+    float_threshold: as of masks.
+    """
+
+    true: NDArray[np.bool_]
+    candidates: NDArray[np.bool_]
+    pt: NDArray[np.float32] | None = None
+    eta: NDArray[np.float32] | None = None
+    flags: NDArray[np.int64] | None = None
+    float_threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Vectors:
     """Test inputs, as codes of the input types.
 
     codes: shape (events, input_size), int64. segments: where the rows came from, in order.
     labels: class of each row of the segment "events" (int), or None. masks: the true cells of
-    each row of that segment, for a network that marks cells of an image, or None.
+    each row of that segment, for a network that marks cells of an image, or None. edges: the true
+    edges, for one that marks edges of graphs, or None.
     """
 
     codes: Codes
@@ -97,6 +117,12 @@ class Vectors:
     seed: int
     labels: NDArray[np.int64] | None = None
     masks: MaskLabels | None = None
+    edges: EdgeLabels | None = None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there are labels of any kind."""
+        return any(kind is not None for kind in (self.labels, self.masks, self.edges))
 
     def rows(self, prefix: str) -> slice:
         """Rows of the segments whose name starts with ``prefix``; they stand together."""

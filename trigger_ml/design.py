@@ -19,6 +19,7 @@ from trigger_ml.artifacts import (
     Verdict,
 )
 from trigger_ml.check.divergence import Divergence
+from trigger_ml.check.edge_results import EdgeComparison
 from trigger_ml.check.equality import Comparison
 from trigger_ml.check.masks import MaskComparison
 from trigger_ml.check.physics import PhysicsComparison
@@ -28,7 +29,10 @@ from trigger_ml.lower.build import FirmwareLogic
 from trigger_ml.report.ranges import ObservedRange
 from trigger_ml.synth.devices import Device
 
-__all__ = ["Design", "Measurements", "SourceCheck"]
+__all__ = ["Design", "Measurements", "PhysicsFindings", "SourceCheck"]
+
+PhysicsFindings = PhysicsComparison | MaskComparison | EdgeComparison
+"""Of events with classes, of images with masks, or of graphs with true edges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +80,5 @@ class Measurements:
     cross: tuple[CosimRun, ...]
     synthesis: tuple[Synthesis, ...]
     ranges: Mapping[str, ObservedRange]
-    physics: PhysicsComparison | MaskComparison | None
+    physics: PhysicsFindings | None
     verdicts: tuple[Verdict, ...]

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 from trigger_ml.artifacts import MaskLabels
 from trigger_ml.errors import Blocker
 
-__all__ = ["MASK_KEYS", "THRESHOLD_KEY", "Grid", "mask_labels", "mask_problems", "mask_shapes"]
+__all__ = [
+    "MASK_KEYS",
+    "NUMBERS",
+    "THRESHOLD_KEY",
+    "Grid",
+    "mask_labels",
+    "mask_problems",
+    "mask_shapes",
+    "threshold_problems",
+]
 
 MASK_KEYS: Final = ("muons", "pt", "eta", "background")
 """Arrays with one row for each image."""
@@ -35,7 +44,7 @@ def mask_problems(
 ) -> list[Blocker]:
     """Whatever keeps labels, and the arrays of MASK_KEYS, from being those of so many images."""
     where = f"{path} labels"
-    found = [*_condition_problems(path, arrays, images), *_threshold_problems(path, arrays)]
+    found = [*_condition_problems(path, arrays, images), *threshold_problems(path, arrays)]
     shapes = mask_shapes(images, grid)
     if labels.dtype.kind not in NUMBERS or labels.shape not in shapes:
         what = f"shape {labels.shape}, type {labels.dtype}, expected {shapes[0]}"
@@ -75,7 +84,8 @@ def _condition_problems(
     return found
 
 
-def _threshold_problems(path: Path, arrays: Mapping[str, NDArray[Any]]) -> list[Blocker]:
+def threshold_problems(path: Path, arrays: Mapping[str, NDArray[Any]]) -> list[Blocker]:
+    """Whatever keeps THRESHOLD_KEY, where it is there, from being one number."""
     cut = arrays.get(THRESHOLD_KEY)
     if cut is None or (cut.size == 1 and cut.dtype.kind in NUMBERS and np.isfinite(cut).all()):
         return []

@@ -12,8 +12,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from trigger_ml.artifacts import MaskLabels
+from trigger_ml.artifacts import EdgeLabels, MaskLabels
 from trigger_ml.errors import Blocker, DataError
+from trigger_ml.event_edges import CANDIDATES_KEY, EDGE_KEYS, edge_labels, edge_problems
 from trigger_ml.event_masks import (
     MASK_KEYS,
     THRESHOLD_KEY,
@@ -50,7 +51,8 @@ class Events:
 
     inputs: float64, shape (events, size). labels: class numbers, shape (events,), or None.
     float_scores: logits of the model before quantization, shape (events, outputs), or None.
-    classes: names. masks: true cells, for a model that gives one logit for each cell.
+    classes: names. masks: true cells, for a model that gives one logit for each cell. edges: true
+    edges, for such a model where the events say which cells are candidate edges.
     """
 
     inputs: NDArray[np.float64]
@@ -58,6 +60,7 @@ class Events:
     float_scores: NDArray[np.float64] | None = None
     classes: tuple[str, ...] = ()
     masks: MaskLabels | None = None
+    edges: EdgeLabels | None = None
 
 
 def read_events(
@@ -71,16 +74,21 @@ def read_events(
     grid: height and width of the mask of a model with one output for each cell. Labels are then
     0 or 1 for each cell, and of each image there may be muons (how many), pt (GeV) and eta of
     each muon, NaN where there is none, and background (multiple of a rate); float_threshold is
-    a cut on float_scores of their own.
+    a cut on float_scores of their own. With candidates, 1 for each cell that is an edge of a
+    graph and 0 for padding, labels say which of them are true; pt and eta are then those of each
+    edge's particle, of the labels' shape and NaN without one, and flags (of each image) has bit 0
+    set where nodes of the graph were left out and bit 1 where edges were.
 
     Raises DataError with everything that is wrong.
     """
-    arrays = read_arrays(path, (*MASK_KEYS, THRESHOLD_KEY) if grid else ())
+    arrays = read_arrays(path, (*MASK_KEYS, *EDGE_KEYS, THRESHOLD_KEY) if grid else ())
     inputs = require_inputs(path, arrays)
     labels = pick(arrays, LABEL_KEYS)
     blockers = [*input_problems(path, inputs, size)]
     count = len(inputs) if inputs.ndim else 0
-    if labels is not None and grid is not None:
+    if grid is not None and CANDIDATES_KEY in arrays:
+        blockers += edge_problems(path, arrays, labels, count, grid)
+    elif labels is not None and grid is not None:
         blockers += mask_problems(path, arrays, labels, count, grid)
     elif labels is not None:
         blockers += label_problems(path, labels, count, outputs)
@@ -95,6 +103,9 @@ def read_events(
     values = inputs[:limit].reshape(kept, size).astype(np.float64)
     if labels is None:
         return Events(values, None, reference)
+    if grid is not None and CANDIDATES_KEY in arrays:
+        edges = edge_labels(arrays, labels, grid, limit)
+        return Events(values, None, reference, edges=edges)
     if grid is not None:
         masks = mask_labels(arrays, labels, grid, limit)
         return Events(values, None, reference, masks=masks)

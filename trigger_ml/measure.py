@@ -24,9 +24,8 @@ from trigger_ml.check import physics
 from trigger_ml.check.budget import judge_equality, judge_resources, judge_timing
 from trigger_ml.check.divergence import Divergence
 from trigger_ml.check.equality import Comparison, compare
-from trigger_ml.check.masks import MaskComparison
 from trigger_ml.config import OutputKind
-from trigger_ml.design import Design, Measurements, SourceCheck
+from trigger_ml.design import Design, Measurements, PhysicsFindings, SourceCheck
 from trigger_ml.errors import ToolMissingError
 from trigger_ml.explain import explain_csim, explain_outputs, explain_source, on_grid
 from trigger_ml.frontends.client import Frontend
@@ -34,6 +33,7 @@ from trigger_ml.graph.interpreter import chunk_events, evaluate, trace_edges
 from trigger_ml.graph.model import FixedGraph, Node, Softmax
 from trigger_ml.lower.rtl import pipeline
 from trigger_ml.lower.stream.write import StreamLogic
+from trigger_ml.measure_edges import edge_decisions, judge_edges
 from trigger_ml.measure_masks import judge_masks, mask_decisions
 from trigger_ml.progress import Stopwatch
 from trigger_ml.report.ranges import ObservedRange
@@ -122,6 +122,7 @@ def measure(design: Design, source: SourceCheck, scratch: Path, clock: Stopwatch
         ),
         *_softmax_decisions(design, source, graph),
         *mask_decisions(found, source),
+        *edge_decisions(found, source),
     )
     runs = (source.run, graph, csim_run, alkaid)
     return Measurements(
@@ -244,14 +245,14 @@ def _c_simulation(
     return run, comparison, divergence
 
 
-def _physics(
-    design: Design, source: SourceCheck, graph: Run
-) -> physics.PhysicsComparison | MaskComparison | None:
+def _physics(design: Design, source: SourceCheck, graph: Run) -> PhysicsFindings | None:
     """Float, quantized and firmware on the labelled events; None without labels."""
     vectors = design.vectors
     rows = vectors.rows(EVENTS)
     if vectors.masks is not None:
         return judge_masks(design, vectors.masks, source, graph)
+    if vectors.edges is not None:
+        return judge_edges(design, vectors.edges, source, graph)
     if vectors.labels is None:
         return None
     network = anchor(design.network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ldexp
 
 import numpy as np
@@ -9,14 +10,13 @@ from numpy.typing import NDArray
 
 from trigger_ml.artifacts import MaskLabels, Run, Verdict
 from trigger_ml.check.masks import MaskComparison, ShownImage, compare_masks, show_image
-from trigger_ml.check.physics import PhysicsComparison
-from trigger_ml.design import Design, SourceCheck
+from trigger_ml.design import Design, PhysicsFindings, SourceCheck
 from trigger_ml.event_masks import Grid
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.graph.operations import Threshold
 from trigger_ml.simulate.vectors import EVENTS
 
-__all__ = ["judge_masks", "mask_decisions", "mask_grid"]
+__all__ = ["Marked", "judge_masks", "marked_cells", "mask_decisions", "mask_grid"]
 
 
 def mask_grid(network: FixedGraph) -> Grid | None:
@@ -27,15 +27,33 @@ def mask_grid(network: FixedGraph) -> Grid | None:
     return None
 
 
-def judge_masks(
-    design: Design, labels: MaskLabels, source: SourceCheck, graph: Run
-) -> MaskComparison:
-    """Every witness on the labelled images. graph: what the firmware's graph gives.
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What every witness marks, by witness. cells: (images, height, width) each.
+
+    threshold: a cell is marked where its logit reaches it; float_threshold: likewise, of the
+    float model.
+    """
+
+    cells: dict[str, NDArray[np.bool_]]
+    threshold: float
+    float_threshold: float
+
+
+def marked_cells(
+    design: Design,
+    shape: tuple[int, ...],
+    float_threshold: float | None,
+    source: SourceCheck,
+    graph: Run,
+) -> Marked:
+    """The cells that every witness marks in images of a shape (images, height, width).
 
     A cell is marked where its logit reaches ``firmware.threshold``, whatever the firmware's
-    output is; the float model has a threshold of its own where the events say so.
+    output is; the float model has a threshold of its own where the events say so. graph: what the
+    firmware's graph gives.
     """
-    rows, shape = design.vectors.rows(EVENTS), labels.true.shape
+    rows = design.vectors.rows(EVENTS)
     node = design.firmware.output_nodes[0]
     # The firmware's threshold is rounded to its own grid; every witness is cut at the same one.
     cut = design.config.firmware.threshold
@@ -45,17 +63,28 @@ def judge_masks(
     else:
         kind = design.network.output_nodes[0].type
         firmware = kind.decode(source.graph_run.codes[rows]).reshape(shape) >= cut
-    masks = {"quantized": source.logits[rows].reshape(shape) >= cut, "firmware": firmware}
-    float_cut = cut if labels.float_threshold is None else labels.float_threshold
+    cells = {"quantized": source.logits[rows].reshape(shape) >= cut, "firmware": firmware}
+    float_cut = cut if float_threshold is None else float_threshold
     if design.float_scores is not None:
-        masks = {"float": design.float_scores.reshape(shape) >= float_cut, **masks}
-    shown = _shown(design, labels, firmware)
-    return compare_masks(masks, labels, threshold=cut, float_threshold=float_cut, event=shown)
+        cells = {"float": design.float_scores.reshape(shape) >= float_cut, **cells}
+    return Marked(cells, cut, float_cut)
 
 
-def mask_decisions(
-    found: PhysicsComparison | MaskComparison | None, source: SourceCheck
-) -> tuple[Verdict, ...]:
+def judge_masks(
+    design: Design, labels: MaskLabels, source: SourceCheck, graph: Run
+) -> MaskComparison:
+    """Every witness on the labelled images. graph: what the firmware's graph gives."""
+    marked = marked_cells(design, labels.true.shape, labels.float_threshold, source, graph)
+    return compare_masks(
+        marked.cells,
+        labels,
+        threshold=marked.threshold,
+        float_threshold=marked.float_threshold,
+        event=_shown(design, labels, marked.cells["firmware"]),
+    )
+
+
+def mask_decisions(found: PhysicsFindings | None, source: SourceCheck) -> tuple[Verdict, ...]:
     """Whether the firmware marks the cells that the quantized model marks.
 
     A failure only where the two have the same logits: elsewhere their own verdict fails, or the

@@ -4,7 +4,7 @@ model/<file>          the model file as given
 config.yaml           the configuration, complete
 network.json          the fixed-point graph that the HLS project computes
 firmware.json         the same with the decision after it, which the RTL computes
-vectors.npz           input codes, where they come from, labels or masks, expected output codes
+vectors.npz           input codes, where they come from, labels, expected output codes
 hls/                  the hls4ml project
 rtl/verilog, rtl/vhdl sources and project.json
 report.json, report.html, summary.md
@@ -18,13 +18,22 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from trigger_ml.artifacts import Hdl, HlsProject, MaskLabels, RtlProject, Segment, Vectors
+from trigger_ml.artifacts import (
+    EdgeLabels,
+    Hdl,
+    HlsProject,
+    MaskLabels,
+    RtlProject,
+    Segment,
+    Vectors,
+)
+from trigger_ml.check.edge_results import EdgeComparison
 from trigger_ml.check.lock import LOCK_FILE, Lock, codes_digest, file_digests, resource_counts
 from trigger_ml.check.masks import MaskComparison
 from trigger_ml.config import Config
@@ -41,6 +50,11 @@ PROJECT_FOLDERS: Final = ("hls", "rtl")
 VECTORS_FILE: Final = "vectors.npz"
 MASK_PREFIX: Final = "mask_"
 """Of the arrays that make up MaskLabels."""
+EDGE_PREFIX: Final = "edge_"
+"""Of the arrays that make up EdgeLabels."""
+
+
+Labels = TypeVar("Labels", MaskLabels, EdgeLabels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +109,10 @@ def _save_vectors(path: Path, design: Design, expected: Codes) -> None:
     }
     if vectors.labels is not None:
         arrays["labels"] = vectors.labels
-    if vectors.masks is not None:
-        parts = {item.name: getattr(vectors.masks, item.name) for item in fields(MaskLabels)}
-        arrays |= {f"{MASK_PREFIX}{k}": np.asarray(v) for k, v in parts.items() if v is not None}
+    for prefix, labels in ((MASK_PREFIX, vectors.masks), (EDGE_PREFIX, vectors.edges)):
+        if labels is not None:
+            parts = {item.name: getattr(labels, item.name) for item in fields(labels)}
+            arrays |= {f"{prefix}{k}": np.asarray(v) for k, v in parts.items() if v is not None}
     if design.float_scores is not None:
         arrays["float_scores"] = design.float_scores
     np.savez_compressed(path, allow_pickle=False, **{k: _narrow(v) for k, v in arrays.items()})
@@ -168,21 +183,24 @@ def _vectors(arrays: Mapping[str, NDArray[Any]]) -> Vectors:
         segments,
         int(arrays["seed"]),
         None if labels is None else labels.astype(np.int64),
-        _mask_labels(arrays),
+        _cell_labels(MaskLabels, MASK_PREFIX, arrays),
+        _cell_labels(EdgeLabels, EDGE_PREFIX, arrays),
     )
 
 
-def _mask_labels(arrays: Mapping[str, NDArray[Any]]) -> MaskLabels | None:
-    parts: dict[str, Any] = {
-        item.name: arrays.get(f"{MASK_PREFIX}{item.name}") for item in fields(MaskLabels)
-    }
+def _cell_labels(
+    kind: type[Labels], prefix: str, arrays: Mapping[str, NDArray[Any]]
+) -> Labels | None:
+    """MaskLabels or EdgeLabels, where there are any; whole numbers as they were before _narrow."""
+    parts: dict[str, Any] = {item.name: arrays.get(f"{prefix}{item.name}") for item in fields(kind)}
     if parts["true"] is None:
         return None
-    if parts["muons"] is not None:
-        parts["muons"] = parts["muons"].astype(np.int64)
+    for name, part in parts.items():
+        if part is not None and part.dtype.kind == "i":
+            parts[name] = part.astype(np.int64)
     if parts["float_threshold"] is not None:
         parts["float_threshold"] = float(parts["float_threshold"])
-    return MaskLabels(**parts)
+    return kind(**parts)
 
 
 def make_lock(build: Path, model_sha256: str, design: Design, found: Measurements) -> Lock:
@@ -209,7 +227,7 @@ def make_lock(build: Path, model_sha256: str, design: Design, found: Measurement
 def _physics_figures(found: Measurements) -> dict[str, float]:
     if found.physics is None:
         return {}
-    if isinstance(found.physics, MaskComparison):
+    if isinstance(found.physics, MaskComparison | EdgeComparison):
         return found.physics.lock_figures()
     figures: dict[str, float] = {}
     for witness in found.physics.witnesses:

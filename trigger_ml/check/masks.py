@@ -38,6 +38,7 @@ __all__ = [
     "MaskWitness",
     "ShownImage",
     "compare_masks",
+    "even_edges",
     "show_image",
 ]
 
@@ -239,7 +240,7 @@ def _bins(cells: Cells, labels: MaskLabels) -> dict[str, tuple[Bin, ...]]:
     for name, quantity in (("pt", labels.pt), ("eta", labels.eta)):
         if quantity is not None:
             single = _of_single_muons(quantity)
-            edges = PT_EDGES if name == "pt" else _even_edges(single)
+            edges = PT_EDGES if name == "pt" else even_edges(single)
             found[name] = _trimmed(binned(cells, single, edges)) if len(edges) > 1 else ()
     if labels.background is not None:
         found["background"] = _by_value(cells, labels.background)
@@ -253,8 +254,8 @@ def _of_single_muons(quantity: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(known.sum(axis=1) == 1, one, np.nan)
 
 
-def _even_edges(values: NDArray[np.float64]) -> tuple[float, ...]:
-    """Edges at multiples of a round width, around all values."""
+def even_edges(values: NDArray[np.float64]) -> tuple[float, ...]:
+    """Edges of bins at multiples of a round width, around all finite values; none without any."""
     seen = values[np.isfinite(values)]
     if not seen.size:
         return ()
@@ -275,7 +276,7 @@ def _by_value(cells: Cells, quantity: NDArray[np.float64]) -> tuple[Bin, ...]:
     has = cells.true > 0
     values = np.unique(quantity[has])
     if len(values) > MOST_BINS:
-        return _trimmed(binned(cells, quantity, _even_edges(quantity)))
+        return _trimmed(binned(cells, quantity, even_edges(quantity)))
     return tuple(
         Bin(float(value), float(value), Share.of(cells.matched[has & (quantity == value)]))
         for value in values

@@ -9,6 +9,7 @@ from trigger_ml.artifacts import SourceModel
 from trigger_ml.config import Config
 from trigger_ml.graph.model import Node
 from trigger_ml.graph.operations import WEIGHTED
+from trigger_ml.report.edge_sections import EdgeDetail
 from trigger_ml.report.gaps import missing
 from trigger_ml.report.image_sections import MaskDetail
 from trigger_ml.report.inputs import ReportInputs
@@ -66,7 +67,7 @@ def build_report(inputs: ReportInputs) -> Report:
         latency,
         resources,
         pipeline,
-        labelled=inputs.vectors.labels is not None or inputs.vectors.masks is not None,
+        labelled=inputs.vectors.labelled,
         physics=physics,
         cosim_events=cosim_events(inputs.cosim),
     )
@@ -124,6 +125,8 @@ def _physics(data: Mapping[str, Any] | None) -> Physics | None:
         return None
     if data.get("kind") == "mask":
         return _masks(MaskDetail.model_validate(data))
+    if data.get("kind") == "edge":
+        return _edges(EdgeDetail.model_validate(data))
     detail = PhysicsDetail.model_validate(data)
     accuracy = {row.witness: row.accuracy for row in detail.witnesses}
     firmware = accuracy["firmware"]
@@ -156,6 +159,24 @@ def _masks(detail: MaskDetail) -> Physics | None:
             "interval": (firmware.low, firmware.high),
             "working_point": detail.match,
             "masks": detail,
+        }
+    )
+
+
+def _edges(detail: EdgeDetail) -> Physics | None:
+    values = {row.witness: row.figures.purity for row in detail.witnesses}
+    firmware = values.get("firmware")
+    if firmware is None or firmware.low is None or firmware.high is None:
+        return None
+    return Physics.model_validate(
+        {
+            "metric": "purity",
+            "float": values["float"].value if "float" in values else None,
+            "quantized": values["quantized"].value if "quantized" in values else None,
+            "firmware": firmware.value,
+            "interval": (firmware.low, firmware.high),
+            "working_point": detail.threshold,
+            "edges": detail,
         }
     )
 

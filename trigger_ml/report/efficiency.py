@@ -62,12 +62,13 @@ def efficiency_figure(
     quantity: str,
     *,
     scale: Literal["linear", "log"] = "linear",
+    share: str = "efficiency",
     palette: Palette = LIGHT,
 ) -> Figure:
     """Efficiency in bins of a quantity, with 95 % intervals; one series for each name.
 
     quantity: what the horizontal axis says, with its unit. scale: of that axis; single values
-    are drawn side by side, at even distances.
+    are drawn side by side, at even distances. share: what the vertical axis says.
     """
     from trigger_ml.report.plots import canvas, ink_legend
 
@@ -105,7 +106,7 @@ def efficiency_figure(
     if not single:
         axes.xaxis.grid(True, color=palette.line, linewidth=0.6)
     axes.set_xlabel(quantity, color=palette.muted)
-    axes.set_ylabel("efficiency", color=palette.muted)
+    axes.set_ylabel(share, color=palette.muted)
     axes.yaxis.grid(True, color=palette.line, linewidth=0.6)
     legend = axes.legend(
         loc="lower left",

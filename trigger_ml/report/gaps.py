@@ -29,7 +29,7 @@ def missing(
 ) -> tuple[VerdictRow, ...]:
     """Failing verdicts to add to those given.
 
-    labelled: the events came with classes or masks, so physics is due. cosim_events: events
+    labelled: the events came with labels of any kind, so physics is due. cosim_events: events
     that went into the RTL simulation and came out of it.
     """
     failed = [verdict.name.split(":")[0] for verdict in given if not verdict.passed]

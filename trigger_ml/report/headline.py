@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trigger_ml.report.edge_words import edge_summary
 from trigger_ml.report.image_sections import MaskDetail
 from trigger_ml.report.schema import Report
 from trigger_ml.report.words import (
@@ -157,14 +158,16 @@ def _physics(report: Report) -> Tile:
     reference = physics.float_ if physics.float_ is not None else physics.quantized
     name = "float" if physics.float_ is not None else "quantized"
     low, high = physics.interval
-    # Efficiencies lie so near to 1 that a tenth of a point is a step.
-    digits = 1 if physics.masks is None else 2
+    # Efficiencies and purities lie so near to 1 that a tenth of a point is a step.
+    digits = 1 if physics.masks is None and physics.edges is None else 2
     detail = [f"95 % interval {100 * low:.{digits}f} to {100 * high:.{digits}f} %"]
     if reference is not None:
         change = points(physics.firmware - reference)
         detail.append(f"{name} {percent(reference, digits)}, change {change} points")
     if physics.masks is not None:
         detail.append(_wrongly_marked(physics.masks))
+    if physics.edges is not None:
+        detail.insert(0, edge_summary(physics.edges))
     return Tile(
         question,
         all(judged) if judged else None,

@@ -23,10 +23,10 @@ class ReportInputs:
     that differ, keyed "csim~graph"; every pair's two names are witnesses in runs, cosim or
     cross. first_divergence: Divergence.to_json(). cosim: the simulation that
     latency and II are read from (witness "rtl"); cross: further simulators. ranges: by name of
-    the graph's node. physics: PhysicsComparison.to_json() or MaskComparison.to_json().
-    inexact_layers: source layers whose own float arithmetic is not exact, and why; with one, a
-    mismatch with the source is reported but is no failure. witnesses: those that must have been
-    measured. files: SHA-256 by path in the build. timing_s: wall times in seconds.
+    the graph's node. physics: to_json() of a PhysicsComparison, a MaskComparison or an
+    EdgeComparison. inexact_layers: source layers whose own float arithmetic is not exact, and
+    why; with one, a mismatch with the source is reported but is no failure. witnesses: those that
+    must have been measured. files: SHA-256 by path in the build. timing_s: wall times in seconds.
     """
 
     config: Config

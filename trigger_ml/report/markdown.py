@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from trigger_ml.report.edge_sections import EdgeDetail
+from trigger_ml.report.edge_words import (
+    METRICS,
+    edge_flips,
+    edge_note,
+    edge_rows,
+    truncation_note,
+)
 from trigger_ml.report.headline import device_name, headline, physics_missing, tiles
 from trigger_ml.report.image_sections import MaskDetail
 from trigger_ml.report.image_words import (
@@ -185,6 +193,9 @@ def _physics(report: Report) -> Iterator[str]:
     if report.physics and report.physics.masks:
         yield from _masks(report.physics.masks)
         return
+    if report.physics and report.physics.edges:
+        yield from _edges(report.physics.edges)
+        return
     if detail is None:
         yield MISSING if physics_missing(report) else "No labelled events were given."
         yield ""
@@ -226,6 +237,25 @@ def _masks(detail: MaskDetail) -> Iterator[str]:
             f"change of the efficiency in points {row.efficiency}, of the fake cells an image "
             f"{row.fakes}"
         )
+    yield ""
+
+
+def _edges(detail: EdgeDetail) -> Iterator[str]:
+    yield edge_note(detail)
+    yield ""
+    head = (f"{detail.candidates:,} candidate edges", *(row.witness for row in detail.witnesses))
+    yield from _table(head, [(title, *map(str, cells)) for title, cells in edge_rows(detail)])
+    yield ""
+    for row in edge_flips(detail):
+        changes = ", ".join(
+            f"{name} {cell}" for name, cell in zip(METRICS, row.changes, strict=True)
+        )
+        yield (
+            f"- {row.pair}: {row.edges} edges ({row.part}) in {row.images} images decided "
+            f"differently; change in points: {changes}"
+        )
+    yield ""
+    yield truncation_note(detail)
     yield ""
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup
 
-from trigger_ml.report import image_words, mask_plots, plots, words
+from trigger_ml.report import edge_plots, edge_words, image_words, mask_plots, plots, words
 from trigger_ml.report.headline import device_name, headline, physics_missing, tiles
 from trigger_ml.report.schema import SCHEMA, Report
 from trigger_ml.report.sections import PhysicsDetail
@@ -25,6 +25,11 @@ FIGURES: Final[dict[str, tuple[Callable[[Report], Any], str]]] = {
     "pt": (mask_plots.pt_figure, "Efficiency against transverse momentum"),
     "eta": (mask_plots.eta_figure, "Efficiency against pseudorapidity"),
     "background": (mask_plots.background_figure, "Efficiency against background"),
+    "edge_roc": (edge_plots.roc_figure, "Fakes kept against efficiency of every witness"),
+    "edge_pt": (edge_plots.pt_efficiency_figure, "Efficiency against transverse momentum"),
+    "edge_eta": (edge_plots.eta_efficiency_figure, "Efficiency against pseudorapidity"),
+    "edge_pt_purity": (edge_plots.pt_purity_figure, "Purity against transverse momentum"),
+    "edge_eta_purity": (edge_plots.eta_purity_figure, "Purity against pseudorapidity"),
     "event": (mask_plots.event_figure, "Hits, true cells and marked cells of one image"),
 }
 
@@ -55,6 +60,7 @@ def html_page(report: Report) -> str:
     environment.filters["origin"] = words.origin_name
     pipeline, stream = report.pipeline, report.latency.stream
     masks = report.physics.masks if report.physics else None
+    edges = report.physics.edges if report.physics else None
     kernels_by, kernels = image_words.kernel_rows(report)
     return environment.get_template("report.html.j2").render(
         r=report,
@@ -66,11 +72,20 @@ def html_page(report: Report) -> str:
         witnesses=[(name, *words.WITNESSES.get(name, (name, ""))) for name in _witnesses(report)],
         vectors=words.vector_origins(report.fidelity.segments),
         origins=words.ORIGINS,
-        glossary={**words.GLOSSARY, **(image_words.GLOSSARY if masks or stream else {})},
+        glossary={
+            **words.GLOSSARY,
+            **(image_words.GLOSSARY if masks or stream else {}),
+            **(edge_words.GLOSSARY if edges else {}),
+        },
         masks=masks,
         mask_note=image_words.mask_note(masks) if masks else "",
         mask_rows=image_words.mask_rows(masks) if masks else [],
         mask_flips=image_words.flip_words(masks) if masks else [],
+        edges=edges,
+        edge_note=edge_words.edge_note(edges) if edges else "",
+        edge_rows=edge_words.edge_rows(edges) if edges else [],
+        edge_flips=edge_words.edge_flips(edges) if edges else [],
+        truncation_note=edge_words.truncation_note(edges) if edges else "",
         stream_note=image_words.stream_note(stream) if stream else "",
         kernels_by=kernels_by,
         kernels=kernels,

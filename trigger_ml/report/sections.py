@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from trigger_ml.artifacts import Resources
 from trigger_ml.report.base import Section
+from trigger_ml.report.edge_sections import EdgeDetail
 from trigger_ml.report.image_sections import ImageStream, MaskDetail
 
 __all__ = [
@@ -318,8 +319,9 @@ class Physics(Section):
     """The headline: one metric of every witness; interval: 95 %, of the firmware.
 
     working_point: signal efficiency of the rejections; of a network that marks cells of an
-    image, the share of its true cells above which an image is matched. detail, masks: all that
-    was found, of classes or of masks.
+    image, the share of its true cells above which an image is matched; of one that keeps edges
+    of graphs, the threshold on its logits. detail, masks, edges: all that was found, of classes,
+    of masks or of edges.
     """
 
     metric: str
@@ -330,6 +332,7 @@ class Physics(Section):
     working_point: float
     detail: PhysicsDetail | None = None
     masks: MaskDetail | None = None
+    edges: EdgeDetail | None = None
 
 
 class VerdictRow(Section):
