@@ -10,7 +10,7 @@ HGQ2 := $(VENV)/share/trigger_ml/hgq2
 DEBIAN_PACKAGES := g++ make perl iverilog ghdl-mcode libpython3.11 python3-venv
 DEBIAN_PROGRAMS := g++ make perl iverilog vvp ghdl
 
-.PHONY: demo test acceptance bench frontier throughput lint system setup setup-test clean
+.PHONY: demo test acceptance bench frontier throughput connectivity lint system setup setup-test clean
 
 demo: setup ## compile the committed jet tagger, end to end
 	$(BIN)/trigger-ml compile models/jet_tagger/model.h5 \
@@ -38,6 +38,11 @@ frontier: setup-test ## our frontier against uniform QKeras and hls4ml's optimiz
 BUILD ?= build/muon_segmenter
 throughput: setup-test ## images per second of Keras, the witnesses and the firmware of BUILD
 	$(BIN)/python benchmarks/muon_throughput.py $(BUILD) --output build/throughput
+
+# A build of a network on a graph.
+connectivity: GRAPH ?= build/edge_classifier
+connectivity: setup-test ## LUTs of fixed connections against ones chosen in every event
+	$(BIN)/python benchmarks/edge_connectivity.py $(GRAPH) --output build/connectivity
 
 lint: setup-test
 	$(BIN)/ruff check .
