@@ -21,6 +21,7 @@ from trigger_ml import __version__
 from trigger_ml.cli_compress import compress, explore
 from trigger_ml.cli_muons import data_muons, show, train_muons
 from trigger_ml.cli_sets import data_events, train_measure, train_set
+from trigger_ml.cli_tracks import data_tracks, show_tracks_command, train_tracks
 from trigger_ml.errors import BlockedError, BuildError, TriggerMLError
 from trigger_ml.terminal import EXIT_VERDICT, FILE, console, leave_interrupted, listener, shown
 
@@ -217,9 +218,12 @@ def doctor(as_json: bool) -> None:
 
 data.add_command(data_events)
 data.add_command(data_muons)
+data.add_command(data_tracks)
+show.add_command(show_tracks_command)
 train.add_command(train_set)
 train.add_command(train_measure)
 train.add_command(train_muons)
+train.add_command(train_tracks)
 cli.add_command(compress)
 cli.add_command(explore)
 cli.add_command(show)

@@ -97,9 +97,10 @@ PACKAGES: Final = (
     _Package("matplotlib", "draws the report's plots"),
     _Package("tensorflow-model-optimization", "pruning, for compress and train", required=False),
     _Package("scikit-learn", "scaling of inputs, for train", required=False),
-    _Package("pythia8mc", "simulates collisions for the jet task", required=False),
+    _Package("pythia8mc", "simulates collisions for the jet and track tasks", required=False),
     _Package("fastjet", "clusters jets for the jet task", required=False),
-    _Package("awkward", "jagged arrays for the jet task", required=False),
+    _Package("awkward", "jagged arrays for the jet and track tasks", required=False),
+    _Package("pyacts", "simulates detector hits for the track task", required=False),
     _Package("onnxruntime", "evaluates ONNX models", required=False),
     _Package(
         "onnx",
