@@ -151,8 +151,9 @@ def test_flags_leave_with_their_image(
     text = (project.directory / "chamber.v").read_text(encoding="utf-8")
     assert f"input  wire [{bits - 1}:0] in_flags," in text
     assert f"output wire [{bits - 1}:0] out_flags," in text
-    run, expected = simulate(project, graph, tmp_path)
-    assert np.array_equal(run.run.codes, expected)
+    for name in ("icarus", "verilator") if bits == 1 else ("icarus",):
+        run, expected = simulate(project, graph, tmp_path / name, name)
+        assert np.array_equal(run.run.codes, expected)
 
 
 def test_without_flags_there_are_no_such_ports(tmp_path: Path) -> None:

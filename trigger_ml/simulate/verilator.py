@@ -76,8 +76,9 @@ STREAM_PORTS: Final = (
     ("public_flat_rw", ("in_start", "in_bx")),
     ("public_flat_rd", ("out_start", "out_bx", "out_error")),
 )
-"""What VPI can reach, and what more of a streamed top. Every further public signal makes the
-build and the model slower."""
+FLAG_PORTS: Final = (("public_flat_rw", ("in_flags",)), ("public_flat_rd", ("out_flags",)))
+"""What VPI can reach, what more of a streamed top, and of one with flags. Every further public
+signal makes the build and the model slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,9 @@ def _user_cache() -> Path:
 
 def _ports(project: RtlProject) -> str:
     """Verilator's control file: only the ports of the top are public."""
-    wanted = (*PORTS, *STREAM_PORTS) if project.stream else PORTS
+    wanted = [*PORTS]
+    if project.stream is not None:
+        wanted += [*STREAM_PORTS, *(FLAG_PORTS if project.stream.flag_bits else ())]
     lines = [
         f'{how} -module "{project.top}" -var "{port}"' for how, ports in wanted for port in ports
     ]
