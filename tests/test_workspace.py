@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trigger_ml.errors import BuildError
+from trigger_ml.errors import BuildError, ToolFailedError
 from trigger_ml.workspace import open_workspace
 
 
@@ -45,6 +45,27 @@ def test_an_interrupted_build_leaves_nothing(tmp_path: Path, error: type[BaseExc
         raise error
     assert (place / "report.json").read_text() == "good"
     assert left_over(tmp_path) == {"build"}
+
+
+def test_what_a_failed_tool_printed_outlives_the_workspace(tmp_path: Path) -> None:
+    """The message names a file that is still there; the next good build takes it away."""
+    place = tmp_path / "build"
+    with pytest.raises(ToolFailedError) as caught, open_workspace(place) as workspace:
+        log = workspace.scratch / "tool.log"
+        log.write_text("line 1\nline 2")
+        raise ToolFailedError("could not link", log)
+    kept = tmp_path / "build.failed.log"
+    assert str(caught.value) == f"could not link\n  whole output: {kept}"
+    assert kept.read_text() == "line 1\nline 2"
+    build(place, "good")
+    assert left_over(tmp_path) == {"build"}
+
+
+def test_a_log_that_is_gone_is_not_named(tmp_path: Path) -> None:
+    with pytest.raises(ToolFailedError) as caught, open_workspace(tmp_path / "build"):
+        raise ToolFailedError("could not link", tmp_path / "never written")
+    assert str(caught.value) == "could not link"
+    assert not left_over(tmp_path)
 
 
 def test_the_second_of_two_is_told(tmp_path: Path) -> None:

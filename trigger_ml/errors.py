@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 __all__ = [
     "BlockedError",
@@ -91,7 +92,17 @@ class ToolMissingError(ToolError):
 
 
 class ToolFailedError(ToolError):
-    """A program returned a non-zero status; the message ends with its own last lines."""
+    """A program returned a non-zero status; the message ends with its own last lines.
+
+    log: file with all that it printed, where there is one.
+    """
+
+    def __init__(self, what: str, log: Path | None = None) -> None:
+        self.what, self.log = what, log
+        super().__init__(what if log is None else f"{what}\n  whole output: {log}")
+
+    def __reduce__(self) -> tuple[type[ToolFailedError], tuple[str, Path | None]]:
+        return type(self), (self.what, self.log)
 
 
 class BuildError(TriggerMLError):

@@ -111,7 +111,7 @@ def run(command: Command, log: Path | None = None) -> Finished:
     if log is not None:
         log.write_text(output, encoding="utf-8")
     if status != 0:
-        raise ToolFailedError(_failure(command, status, output, log))
+        raise ToolFailedError(_failure(command, status, output), log)
     return Finished(output, time.perf_counter() - started)
 
 
@@ -176,7 +176,7 @@ class Worker:
         if not line:
             status = self._process.wait()
             self._printed.seek(0)
-            raise ToolFailedError(_failure(self._command, status, self._printed.read(), None))
+            raise ToolFailedError(_failure(self._command, status, self._printed.read()))
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -255,7 +255,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.01)
 
 
-def _failure(command: Command, status: int | None, output: str, log: Path | None) -> str:
+def _failure(command: Command, status: int | None, output: str) -> str:
     name = Path(command.arguments[0]).name
     if status is None:
         what = f"took longer than {command.timeout_s:g} s"
@@ -265,5 +265,4 @@ def _failure(command: Command, status: int | None, output: str, log: Path | None
         what = f"ended with status {status}"
     lines = output.rstrip().splitlines()[-LAST_LINES:]
     tail = "\n".join(f"    {line}" for line in lines) or "    (it printed nothing)"
-    where = f"\n  whole output: {log}" if log else ""
-    return f"could not {command.purpose}: {name} {what}; its last lines:\n{tail}{where}"
+    return f"could not {command.purpose}: {name} {what}; its last lines:\n{tail}"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from trigger_ml.errors import BuildError, TriggerMLError
+from trigger_ml.errors import BuildError, ToolFailedError, TriggerMLError
 
 __all__ = ["Workspace", "open_workspace"]
 
@@ -50,6 +50,7 @@ class Workspace:
             raise
         if passed:
             shutil.rmtree(self.failed, ignore_errors=True)
+            _log_beside(self.destination).unlink(missing_ok=True)
         return target
 
 
@@ -85,10 +86,29 @@ def open_workspace(
             with tempfile.TemporaryDirectory(
                 prefix=f".{destination.name}.", dir=parent, ignore_cleanup_errors=True
             ) as root:
-                yield Workspace(destination, Path(root))
+                try:
+                    yield Workspace(destination, Path(root))
+                except ToolFailedError as error:
+                    raise _with_log_kept(error, destination) from error
         finally:
             lock.release()
             Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def _with_log_kept(error: ToolFailedError, destination: Path) -> ToolFailedError:
+    """The same error with its log beside the destination, where it outlives the workspace."""
+    kept = _log_beside(destination)
+    try:
+        if error.log is not None:
+            shutil.copyfile(error.log, kept)
+            return ToolFailedError(error.what, kept)
+    except OSError:
+        pass
+    return ToolFailedError(error.what)
+
+
+def _log_beside(destination: Path) -> Path:
+    return destination.with_name(f"{destination.name}.failed.log")
 
 
 def _replaceable(path: Path, marker: str) -> bool:

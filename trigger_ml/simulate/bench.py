@@ -205,7 +205,8 @@ def read_findings(
         tail = "\n".join(f"    {line}" for line in output.rstrip().splitlines()[-LAST_LINES:])
         raise ToolFailedError(
             f"the testbench left no results ({type(error).__name__}); the last lines of the "
-            f"simulation:\n{tail or '    (it printed nothing)'}\n  whole output: {log}"
+            f"simulation:\n{tail or '    (it printed nothing)'}",
+            log,
         ) from error
     if "error" in report:
         raise ToolFailedError(f"the RTL cannot be measured: {report['error']}")
