@@ -21,6 +21,7 @@ from trigger_ml.frontends.keras_h5 import FORMAT as QKERAS
 from trigger_ml.frontends.keras_h5 import KerasFile, read_keras_h5
 from trigger_ml.frontends.keras_v3 import FORMAT as HGQ
 from trigger_ml.frontends.keras_v3 import HgqFile, read_keras_v3
+from trigger_ml.frontends.reserved import TAKEN_WORDS
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.graph.tail import with_argmax, with_threshold
 from trigger_ml.graph.types import FixedType
@@ -31,7 +32,6 @@ __all__ = ["Frontend", "SourceOutputs", "firmware_graph", "open_model", "reader_
 
 HDF5_START: Final = b"\x89HDF"
 ZIP_START: Final = b"PK"
-CPP_WORDS: Final = {"main", "input", "output", "model", "class", "int", "float", "double", "auto"}
 SOFTMAX_REACH_BITS: Final = 4
 """exp(-16) is below half of the tables' last bit, so larger differences need no entry."""
 SOFTMAX_TABLE: Final = "ufixed<18,1,RND,SAT>"
@@ -54,7 +54,7 @@ def top_name(path: Path) -> str:
     """Name of the firmware: the file's stem, or its folder's where the stem says nothing."""
     stem = path.stem if path.stem.lower() not in ("model", "keras_model") else path.parent.name
     name = re.sub(r"[^A-Za-z0-9_]+", "_", stem).strip("_").lower() or "network"
-    return f"nn_{name}" if name in CPP_WORDS or not name[0].isalpha() else name
+    return f"nn_{name}" if name in TAKEN_WORDS or not name[0].isalpha() else name
 
 
 def reader_name(path: Path) -> str:
