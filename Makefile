@@ -39,10 +39,8 @@ BUILD ?= build/muon_segmenter
 throughput: setup-test ## images per second of Keras, the witnesses and the firmware of BUILD
 	$(BIN)/python benchmarks/muon_throughput.py $(BUILD) --output build/throughput
 
-# A build of a network on a graph.
-connectivity: GRAPH ?= build/edge_classifier
 connectivity: setup-test ## LUTs of fixed connections against ones chosen in every event
-	$(BIN)/python benchmarks/edge_connectivity.py $(GRAPH) --output build/connectivity
+	$(BIN)/python benchmarks/edge_connectivity.py --output build/connectivity
 
 lint: setup-test
 	$(BIN)/ruff check .

@@ -1,14 +1,13 @@
 """What it costs to choose the connections of a graph in every event, instead of fixing them.
 
-    python benchmarks/edge_connectivity.py BUILD [--output FOLDER]
+    python benchmarks/edge_connectivity.py [--layers 10] [--slots 3] [--output FOLDER]
 
-BUILD is what `trigger-ml compile` made of a network on a graph (see docs/graphs.md). In it, the
-ends of an edge and the edges of a node are wiring, and padding says which slots an event fills. The
-peer is the same network with incidence bits as inputs, one-hot for the ends of an edge: each end
-becomes a choice among all nodes of a column, each node adds up all edges of a column that its bits
-let through. The parts that differ are written here as plain Verilog and counted by yosys, in the
-same flow that counted the build; the kernels that both share are those of the build's report.
-Writes ``connectivity.json`` and ``connectivity.md`` into FOLDER.
+An interaction network of one round with random weights, all at once: nodes in layers, edges between
+all pairs of neighbouring layers. In it, the ends of an edge and the edges of a node are wiring, and
+padding says which slots an event fills. The peer is the same network with incidence bits as inputs,
+one-hot for the ends of an edge: each end becomes a choice among all nodes, each node adds up all
+edges that its bits let through. The parts that differ are written here as plain Verilog; everything
+is counted by yosys, in one flow. Writes ``connectivity.json`` and ``connectivity.md`` into FOLDER.
 """
 
 from __future__ import annotations
@@ -22,14 +21,34 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from trigger_ml.artifacts import Hdl, RtlProject
-from trigger_ml.errors import Blocker, DataError
+from trigger_ml.config import Config
 from trigger_ml.files import write_text
+from trigger_ml.graph.model import (
+    Concatenate,
+    Conv2D,
+    FixedGraph,
+    Input,
+    Node,
+    Operation,
+    Relu,
+    Transpose,
+    frozen_codes,
+)
+from trigger_ml.graph.types import Codes, FixedType, Overflow, Rounding
+from trigger_ml.graph.verify import verify
 from trigger_ml.lower.stream.layout import KernelPlan, RowInput
 from trigger_ml.lower.stream.plan import plan
-from trigger_ml.records import load_build
-from trigger_ml.report.schema import load_report
+from trigger_ml.lower.stream.write import trace_stream, write_stream
+from trigger_ml.synth.stream import synthesize_stream
 from trigger_ml.synth.yosys import find_engine, synthesize
+
+Shape = tuple[int, ...]
+VALUE: Final = FixedType(4, 2, False, Rounding.RND, Overflow.SAT)
+WEIGHT: Final = FixedType(4, 2)
+SUM_TYPE: Final = FixedType(16, 9)
 
 CHOICE: Final = """\
 module choice (
@@ -91,7 +110,7 @@ class Part:
 
     @property
     def incidence_bits(self) -> int:
-        """Inputs that say what is connected, in one clock."""
+        """Inputs that say what is connected."""
         return self.rows * self.places
 
 
@@ -124,22 +143,72 @@ def count(text: str, work: Path) -> float:
     return found
 
 
-def compare(build: Path) -> tuple[list[Part], float]:
-    """The parts that differ, and the LUTs of the whole build by yosys.
+def network(layers: int, slots: int, seed: int = 0) -> FixedGraph:
+    """Edges of 6 features with 4 bits to nodes of 8, and back to 8 hidden ones and a score;
+    every second weight of 4 bits is zero."""
+    rng = np.random.default_rng(seed)
+    ends = [
+        (gap * slots + a, (gap + 1) * slots + b)
+        for gap in range(layers - 1)
+        for a in range(slots)
+        for b in range(slots)
+    ]
+    edges, nodes = len(ends), layers * slots
+    inner, outer = np.eye(nodes, dtype=np.int64)[np.transpose(ends)]
+    made = [Node("edge", Input(), (), (edges, 1, 6), VALUE)]
 
-    Raises DataError for a build of another kind, or without open synthesis.
-    """
-    stored = load_build(build)
-    counted = load_report(build).resources.yosys
-    whole = None if counted is None else counted.lut
-    if stored.rtl[Hdl.VERILOG].stream is None or whole is None:
-        what = "is no build of a network on a graph that yosys has counted"
-        raise DataError(Blocker(str(build), what, "compile one, with open synthesis"))
-    ports = stored.rtl[Hdl.VERILOG].stream
-    layout = plan(stored.firmware, ports.source.lanes)
+    def add(name: str, operation: Operation, reads: tuple[str, ...], shape: Shape) -> str:
+        kind = VALUE if isinstance(operation, Relu | Transpose | Concatenate) else SUM_TYPE
+        made.append(Node(name, operation, reads, shape, kind))
+        return name
+
+    def dense(name: str, source: str, rows: int, inputs: int, outputs: int, last: bool) -> str:
+        weight = rng.integers(-7, 8, (1, 1, inputs, outputs)) * rng.integers(
+            0, 2, (inputs, outputs)
+        )
+        add(name, _convolution(weight), (source,), (rows, 1, outputs))
+        return name if last else add(f"{name}_relu", Relu(), (name,), (rows, 1, outputs))
+
+    def mix(name: str, source: str, channels: int, ones: Codes) -> str:
+        """ones: (rows, new rows)."""
+        swapped = (channels, 1, len(ones))
+        add(f"{name}_in", Transpose((2, 1, 0)), (source,), swapped)
+        add(
+            f"{name}_sum",
+            _convolution(ones[None, None]),
+            (f"{name}_in",),
+            (channels, 1, ones.shape[1]),
+        )
+        shape = (ones.shape[1], 1, channels)
+        made.append(Node(name, Transpose((2, 1, 0)), (f"{name}_sum",), shape, SUM_TYPE))
+        return name
+
+    sums = (mix("entering", "edge", 6, outer), mix("leaving", "edge", 6, inner))
+    add("sums", Concatenate(), sums, (nodes, 1, 12))
+    node = dense("node", "sums", nodes, 12, 8, last=False)
+    around = (mix("sender", node, 8, inner.T), mix("receiver", node, 8, outer.T), "edge")
+    add("around", Concatenate(), around, (edges, 1, 22))
+    dense("score", dense("hidden", "around", edges, 22, 8, last=False), edges, 8, 1, last=True)
+    return verify(FixedGraph("connectivity", tuple(made), ("score",)))
+
+
+def _convolution(weight: Codes) -> Conv2D:
+    bias = frozen_codes(np.zeros(weight.shape[3]))
+    kernel = frozen_codes(weight)
+    return Conv2D(kernel, WEIGHT, bias, WEIGHT, SUM_TYPE, (1, 1), (0, 0, 0, 0))
+
+
+def compare(graph: FixedGraph) -> tuple[list[Part], float]:
+    """The parts that differ, and the LUTs of the whole network with fixed connections."""
+    config = Config()
     parts = []
     known: dict[tuple[Any, ...], tuple[float, float]] = {}
     with tempfile.TemporaryDirectory(prefix="connectivity_") as folder:
+        layout = plan(graph, 1)
+        logic = trace_stream(layout, config.target, config.firmware)
+        project = write_stream(logic, config.target, "network", Path(folder) / "rtl")
+        whole = synthesize_stream(project, work=Path(folder) / "network").total.lut
+        assert whole is not None
         for kernel in layout.kernels:
             for source, rows, terms, channels, bits in parts_of(kernel):
                 key = (rows, terms, bits)
@@ -159,9 +228,7 @@ def compare(build: Path) -> tuple[list[Part], float]:
                         chosen,
                     )
                 )
-    if not parts:
-        raise DataError(Blocker(str(build), "no rows of this network meet: it has no graph"))
-    return parts, float(whole)
+    return parts, whole
 
 
 def _both(rows: int, terms: int, bits: int, work: Path) -> tuple[float, float]:
@@ -211,10 +278,11 @@ def to_json(parts: list[Part], whole: float) -> Mapping[str, Any]:
 def main() -> None:
     """Count, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("build", type=Path)
+    parser.add_argument("--layers", type=int, default=10)
+    parser.add_argument("--slots", type=int, default=3)
     parser.add_argument("--output", type=Path, default=Path("build/connectivity"))
     options = parser.parse_args()
-    parts, whole = compare(options.build)
+    parts, whole = compare(network(options.layers, options.slots))
     options.output.mkdir(parents=True, exist_ok=True)
     text = table(parts, whole)
     write_text(options.output / "connectivity.md", text)

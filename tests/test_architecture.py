@@ -15,6 +15,7 @@ PROCESSES = (
     "trigger_ml.frontends.worker",
     "trigger_ml.tasks.jets.trainer",
     "trigger_ml.tasks.muons.trainer",
+    "trigger_ml.tasks.tracks.trainer",
     "trigger_ml.training.float_trainer",
     "trigger_ml.training.hgq_trainer",
     "trigger_ml.training.qkeras_trainer",

@@ -13,7 +13,7 @@ from trigger_ml.config import load_config
 from trigger_ml.pipeline import Request, compile_model
 
 MODELS = Path(__file__).parents[2] / "models"
-JETS, MUONS = MODELS / "jet_tagger", MODELS / "muon_segmenter"
+JETS, MUONS, EDGES = (MODELS / name for name in ("jet_tagger", "muon_segmenter", "edge_classifier"))
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +63,52 @@ def test_the_muon_segmenter_meets_its_bars(tmp_path: Path) -> None:
     narrow = replace(request, data=None, output=tmp_path / "narrow")
     times = [compile_model(item).report.timing_s["total"] or 0.0 for item in (narrow, wide)]
     assert times[1] <= 1.2 * times[0]
+
+
+def test_the_edge_classifier_meets_its_bars(tmp_path: Path) -> None:
+    """A sector of 30 hits and 81 edge slots: more than the 28 and 56 that are asked for."""
+    config = load_config(EDGES / "compile.yaml")
+    request = Request(EDGES / "model.h5", config, EDGES / "events.npz", tmp_path / "edges")
+    report = compile_model(request).report
+    assert report.passed, report.failures
+    assert report.fidelity.exact
+    pairs = {pair.name: pair for pair in report.fidelity.pairs}
+    assert (pairs["rtl~graph"].events or 0) >= 1_000
+    assert (report.latency.ns or 1e9) < 150
+    assert (report.latency.ii_ns or 1e9) <= 25
+    assert report.pipeline.margin_kept
+    assert report.resources.yosys is not None
+    assert report.resources.yosys.dsp == 0
+    assert (report.resources.device_share["lut"] or 1) < 0.15
+    check_edge_physics(EDGES, "small")
+
+
+def test_a_strip_of_the_accurate_classifier_meets_its_bars(tmp_path: Path) -> None:
+    """540 hits and 4,374 edge slots, 54 of them every clock."""
+    folder = EDGES.with_name("edge_classifier_accurate")
+    config = load_config(folder / "compile_large.yaml")
+    data, output = folder / "events_large.npz", tmp_path / "strip"
+    report = compile_model(Request(folder / "model_large.h5", config, data, output)).report
+    assert report.passed, report.failures
+    assert report.fidelity.exact
+    assert (report.latency.ns or 1e9) < 1000
+    assert (report.resources.device_share["lut"] or 2) < 1
+    check_edge_physics(folder, "large")
+
+
+def check_edge_physics(folder: Path, sector: str) -> None:
+    """The float network reaches 99, 98 and 99 %; the quantized one is within a point of it."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    figures = ("purity", "efficiency", "accuracy")
+    best = metrics["sectors"]["large"]["networks"]["float"]["half"]
+    for name, bar in zip(figures, (0.99, 0.98, 0.99), strict=True):
+        assert best[name]["value"] >= bar
+    found = metrics["sectors"][sector]["networks"]
+    for name in figures:
+        change = found["quantized"]["half"][name]["value"] - found["float"]["half"][name]["value"]
+        assert change > -0.01
+    size = metrics["sectors"][sector]
+    assert size["dense_bit_operations"] >= 10 * size["bit_operations"]
 
 
 def wider(model: Path, width: int, to: Path) -> Path:
