@@ -31,8 +31,8 @@ MOST_SHARED: Final = 4
 class SectorImages:
     """Sectors, (sectors, edge rows, columns) but for x and the last two.
 
-    x: features, 0 where there is no edge, (sectors, edge rows, columns, FEATURES). candidates: those
-    that the sector judges. y: true ones among them; pt, eta: of their particle, GeV; NaN for
+    x: features, 0 where there is no edge, (sectors, edge rows, columns, FEATURES). candidates:
+    edges that the sector judges. y: true ones among them; pt, eta: of their particle, GeV; NaN for
     others. inner, outer: hits within the event, -1 where there is no edge. flags, event:
     (sectors,), as in ``Placement``, and the number of the event.
     """
