@@ -125,6 +125,7 @@ def _percent(share: float | None) -> str:
 @click.option(
     "--output", "-o", type=FILE, default=Path("event.png"), show_default=True, help=".png or .svg."
 )
+@click.option("--build", "build_folder", type=FILE, help="Of an edge classifier: what it keeps.")
 @click.option("--scores", type=FILE, help="Of its edges: .npz with an array scores.")
 @click.option("--threshold", default=0.5, show_default=True, help="Edges above it are kept.")
 @click.option("--zoom", type=(float, float), help="Azimuth to show, from and to, in rad.")
@@ -132,6 +133,7 @@ def show_tracks_command(
     data_file: Path,
     event: int,
     output: Path,
+    build_folder: Path | None,
     scores: Path | None,
     threshold: float,
     zoom: tuple[float, float] | None,
@@ -142,7 +144,7 @@ def show_tracks_command(
     """
     from trigger_ml.tasks.tracks.shown import show_tracks
 
-    title = show_tracks(data_file, event, output, scores, threshold, zoom)
+    title = show_tracks(data_file, event, output, scores, build_folder, threshold, zoom)
     click.echo(f"{shown(output)}: {title}")
 
 
