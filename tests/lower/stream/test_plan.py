@@ -10,7 +10,7 @@ import pytest
 from tests.lower.stream.networks import Sketch, chain, edges_and_nodes, strided, u_net
 from trigger_ml.config import Config
 from trigger_ml.errors import ConfigError, ModelError
-from trigger_ml.graph.model import ArgMax, FixedGraph, Node
+from trigger_ml.graph.model import ArgMax, FixedGraph, Node, Transpose
 from trigger_ml.graph.types import FixedType, Rounding
 from trigger_ml.lower.build import columns_per_clock
 from trigger_ml.lower.stream.layout import KernelPlan, StreamPlan
@@ -153,3 +153,14 @@ def test_kernel_graphs_have_no_padding_over_the_width() -> None:
             np.prod(part.graph.input_nodes[0].shape)
             == part.taps * 4 * node.operation.weight.shape[2]
         )  # type: ignore[attr-defined]
+
+
+def test_the_width_stays_where_it_is() -> None:
+    net = Sketch(0)
+    source = net.conv("c1", net.input((4, 6, 2)), (1, 3), 3)
+    net.add("turned", Transpose((1, 0, 2)), (source,), (6, 4, 3), net.type(source))
+    net.conv("c2", "turned", (1, 3), 1, relu=False)
+    with pytest.raises(
+        ModelError, match=r"(?s)turned: puts the axes in the order \(1, 0, 2\).*3, 2, 1"
+    ):
+        plan(net.graph(), 1)

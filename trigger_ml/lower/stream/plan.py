@@ -2,14 +2,14 @@
 
 Every convolution and pooling becomes a kernel, with the elementwise layers that only it feeds;
 what keeps a zero a zero before it (a quantizer, a concatenation) is done inside its window.
+Networks whose rows are alike get kernels for single rows: :mod:`trigger_ml.lower.stream.rows`.
 Upsampling is wires. :mod:`trigger_ml.lower.stream.layout` says what the result means.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import ceil, lcm
 from typing import Final
 
@@ -31,7 +31,6 @@ from trigger_ml.graph.model import (
 )
 from trigger_ml.graph.types import FixedType
 from trigger_ml.lower.stream.layout import (
-    Border,
     KernelPlan,
     Read,
     Repeat,
@@ -40,6 +39,7 @@ from trigger_ml.lower.stream.layout import (
     StreamPlan,
 )
 from trigger_ml.lower.stream.rows import RowNetwork
+from trigger_ml.lower.stream.windows import Window, borders, kernel_graph, window_of
 
 __all__ = ["lanes_for", "plan"]
 
@@ -120,8 +120,9 @@ def _require_streamable(graph: FixedGraph) -> None:
         Blocker(
             node.name,
             f"{node.operation.kind} cannot be streamed over the width",
-            "a stream takes convolutions, max pooling, upsampling, concatenation, relu and tables;"
-            " end the network with a convolution, and decide behind the firmware",
+            "a stream takes convolutions, max pooling, upsampling, concatenation, products, relu, "
+            "tables and Permute((3, 2, 1)); end the network with a convolution, and decide behind "
+            "the firmware",
         )
         for node in graph.nodes
         if not isinstance(node.operation, STREAMED)
@@ -135,6 +136,16 @@ def _require_streamable(graph: FixedGraph) -> None:
         for node in graph.nodes
         if isinstance(node.operation, UpSample2D)
         and not _same_grid(node.type, (source := graph.by_name[node.inputs[0]]).type)
+    ]
+    blockers += [
+        Blocker(
+            node.name,
+            f"puts the axes in the order {node.operation.axes}, and the width of a stream is its "
+            "second axis",
+            "use Permute((3, 2, 1)), which swaps rows and channels",
+        )
+        for node in graph.nodes
+        if isinstance(node.operation, Transpose) and node.operation.axes[1] != 1
     ]
     if len(graph.input_nodes) != 1 or len(graph.outputs) != 1:
         found = f"{len(graph.input_nodes)} inputs and {len(graph.outputs)} outputs"
@@ -155,16 +166,6 @@ def _require_streamable(graph: FixedGraph) -> None:
 def _same_grid(one: FixedType, other: FixedType) -> bool:
     """Whether two types hold the same values; how they round and saturate does not matter."""
     return (one.width, one.integer, one.signed) == (other.width, other.integer, other.signed)
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """A window over the width: its columns, the columns from one to the next, and the columns
-    of zeros to the left of the image."""
-
-    taps: int
-    stride: int
-    left: int
 
 
 @dataclass
@@ -237,9 +238,9 @@ class _Planner:
             if len(readers) != 1 or not isinstance(readers[0].operation, ELEMENTWISE):
                 break
             after.append(readers[0])
-        window = _window(root)
+        window = window_of(root)
         sources = self._sources([*before, root])
-        graph = _kernel_graph(before, root, after[1:], sources, window.taps)
+        graph = kernel_graph(before, root, after[1:], sources, window.taps)
         self._place(root.name, graph, sources, window, after[-1])
         return [node.name for node in after]
 
@@ -254,7 +255,7 @@ class _Planner:
             (names.index(name), rows)
             for name, rows in zip(kernel.sources, kernel.inputs, strict=True)
         )
-        window = _Window(kernel.taps, 1, kernel.left)
+        window = Window(kernel.taps, 1, kernel.left)
         self._place(
             root.name, kernel.graph, [self.streams[name] for name in names], window, root, rows
         )
@@ -264,7 +265,7 @@ class _Planner:
         name: str,
         graph: FixedGraph,
         sources: Sequence[Stream],
-        window: _Window,
+        window: Window,
         tail: Node,
         rows: tuple[tuple[int, RowInput], ...] = (),
     ) -> None:
@@ -289,9 +290,9 @@ class _Planner:
             history = max(0, offset * stride + left - source.offset)
             start = history + source.offset - left - offset * stride
             reads.append(Read(source, history, start))
-        borders = _borders(first.width, output, window, self.groups)
+        gates = borders(first.width, output, window, self.groups)
         self.parts.append(
-            KernelPlan(name, graph, tuple(reads), taps, stride, left, output, borders, rows)
+            KernelPlan(name, graph, tuple(reads), taps, stride, left, output, gates, rows)
         )
         self.streams[tail.name] = output
 
@@ -311,52 +312,3 @@ class _Planner:
         inside = {node.name for node in nodes}
         names = [name for node in nodes for name in node.inputs if name not in inside]
         return [self.streams[name] for name in dict.fromkeys(names)]
-
-
-def _window(node: Node) -> _Window:
-    operation = node.operation
-    if isinstance(operation, Conv2D):
-        return _Window(operation.weight.shape[1], operation.strides[1], operation.padding[2])
-    if isinstance(operation, MaxPool2D):
-        return _Window(operation.size[1], operation.size[1], 0)
-    return _Window(1, 1, 0)
-
-
-def _kernel_graph(
-    before: Sequence[Node],
-    root: Node,
-    after: Sequence[Node],
-    sources: Sequence[Stream],
-    taps: int,
-) -> FixedGraph:
-    """The part of a graph that one kernel computes, over a window of columns."""
-    nodes = [
-        Node(stream.name, Input(), (), (stream.height, taps, stream.channels), stream.kind)
-        for stream in sources
-    ]
-    nodes += [replace(node, shape=(node.shape[0], taps, node.shape[2])) for node in before]
-    operation = root.operation
-    if isinstance(operation, Conv2D):
-        above, below, _, _ = operation.padding
-        operation = replace(operation, padding=(above, below, 0, 0))
-    nodes.append(replace(root, operation=operation, shape=(root.shape[0], 1, root.shape[2])))
-    nodes += [replace(node, shape=(node.shape[0], 1, node.shape[2])) for node in after]
-    return FixedGraph(root.name, tuple(nodes), (nodes[-1].name,))
-
-
-def _borders(width: int, output: Stream, window: _Window, groups: int) -> tuple[Border, ...]:
-    """Taps that lie outside the image, by output lane, with the steps at which they do."""
-    first: dict[tuple[int, int], list[int]] = defaultdict(list)
-    last: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for place in range(output.width):
-        step, lane = divmod(place + output.offset, output.lanes)
-        for tap in range(window.taps):
-            column = place * window.stride - window.left + tap
-            if column < 0:
-                first[lane, tap].append(step)
-            elif column >= width:
-                last[lane, tap].append(step - (groups - 1))
-    return tuple(
-        Border(lane, tap, tuple(first[lane, tap]), tuple(last[lane, tap]))
-        for lane, tap in sorted({*first, *last})
-    )
