@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from trigger_ml.errors import ConfigError, DataError
+from trigger_ml.tasks.chunks import Arrays
 from trigger_ml.tasks.jets.card import DataCard, card_path
-from trigger_ml.tasks.jets.chunks import Arrays
 from trigger_ml.tasks.jets.loaders import CLASSES, FEATURES, load_jets
 from trigger_ml.tasks.jets.store import write_sample
 from trigger_ml.tasks.jets.subsample import subsample

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from trigger_ml.errors import BuildError, ConfigError, DataError, ToolFailedError
-from trigger_ml.tasks.jets import chunks, simulate
+from trigger_ml.tasks import chunks
+from trigger_ml.tasks.jets import simulate
 from trigger_ml.tasks.jets.card import DataCard, card_path
 from trigger_ml.tasks.jets.loaders import load_jets
 from trigger_ml.tasks.jets.names import CLASSES, FEATURES
@@ -148,7 +149,7 @@ def test_killed_and_run_again_with_other_workers(digest_of_4: str, tmp_path: Pat
 
 
 def test_finished_run_is_not_repeated(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulate, "ProcessPoolExecutor", None)  # no process may be started
+    monkeypatch.setattr(simulate, "run_in_processes", None)  # no process may be started
     card = generate(copy, 6, seed=5, workers=1, settings=QUICK, chunk_jets=4)
     assert card.jets == 30
 
@@ -251,7 +252,7 @@ def test_merge_what_is_there_is_a_smaller_run(copy: Path, tmp_path: Path) -> Non
 
 
 def test_merge_without_chunks(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is not the plan of a jet sample"):
+    with pytest.raises(DataError, match="is not the plan of a sample"):
         merge(tmp_path / "nothing.h5")
 
 

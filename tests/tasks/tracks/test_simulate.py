@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from trigger_ml.errors import BuildError, ConfigError, DataError, ToolFailedError, ToolMissingError
-from trigger_ml.tasks.jets.chunks import chunk_folder
+from trigger_ml.tasks.chunks import chunk_folder
 from trigger_ml.tasks.tracks import simulate as module
 from trigger_ml.tasks.tracks.detector import BARREL
 from trigger_ml.tasks.tracks.fatras import hits_of, write_particles

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from trigger_ml.errors import Blocker, BuildError, ConfigError, ToolMissingError
-from trigger_ml.tasks.jets import chunks
+from trigger_ml.tasks import chunks
 from trigger_ml.tasks.jets.card import DataCard
 from trigger_ml.tasks.jets.names import CLASSES
 from trigger_ml.tasks.jets.settings import Settings
 from trigger_ml.tasks.jets.store import merge, refuse_foreign
+from trigger_ml.tasks.processes import run_in_processes
 
 __all__ = ["generate"]
 
@@ -134,46 +128,15 @@ def _run(
         progress(done * plan.chunk_jets, total * plan.chunk_jets)
     if not missing:
         return
-    before = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(missing)), context, initializer=_quiet)
-    try:
-        tasks: list[Future[None]] = [
-            pool.submit(_make_chunk, folder, kind, number, plan, settings)
-            for kind, number in missing
-        ]
-        for task in as_completed(tasks):
-            task.result()
-            done += 1
-            if progress:
-                progress(done * plan.chunk_jets, total * plan.chunk_jets)
-    except BrokenProcessPool as error:
-        raise BuildError(
-            "a simulation process was killed (out of memory?); finished chunks are kept, "
-            "run again to go on, with fewer workers if memory is short"
-        ) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
-            child.join()
 
+    def finished(_index: int) -> None:
+        nonlocal done
+        done += 1
+        if progress:
+            progress(done * plan.chunk_jets, total * plan.chunk_jets)
 
-def _quiet() -> None:
-    """In a worker: Ctrl-C is the parent's business, and FastJet's banner is nobody's.
-
-    A worker whose parent was killed ends too, instead of waiting for work for ever.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
+    tasks = [(folder, kind, number, plan, settings) for kind, number in missing]
+    run_in_processes(_make_chunk, tasks, workers, finished)
 
 
 def _make_chunk(

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigger_ml.errors import Blocker, DataError
-from trigger_ml.tasks.jets.card import ContentDigest, DataCard, card_path
-from trigger_ml.tasks.jets.chunks import (
+from trigger_ml.tasks.chunks import (
     Arrays,
     Plan,
     chunk_file,
@@ -22,6 +21,7 @@ from trigger_ml.tasks.jets.chunks import (
     read_chunk,
     read_plan,
 )
+from trigger_ml.tasks.jets.card import ContentDigest, DataCard, card_path
 from trigger_ml.tasks.jets.files import new_hdf5, write_text
 from trigger_ml.tasks.jets.names import (
     CLASSES,

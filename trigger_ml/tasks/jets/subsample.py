@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from trigger_ml.errors import Blocker, ConfigError, DataError
+from trigger_ml.tasks.chunks import Arrays
 from trigger_ml.tasks.jets.card import DataCard
-from trigger_ml.tasks.jets.chunks import Arrays
 from trigger_ml.tasks.jets.loaders import load_jets
 from trigger_ml.tasks.jets.names import CLASSES
 from trigger_ml.tasks.jets.sample import JetSample

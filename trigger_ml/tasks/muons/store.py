@@ -22,6 +22,7 @@ from trigger_ml.tasks.muons.chamber import LAYERS
 from trigger_ml.tasks.muons.images import MOST_MUONS, SHAPE, Images
 from trigger_ml.tasks.muons.recipe import SampleRecipe
 from trigger_ml.tasks.muons.simulate import simulate
+from trigger_ml.tasks.processes import calm
 
 __all__ = ["CHUNK", "FORMAT", "chunk_seed", "count_images", "read_muons", "write_muons"]
 
@@ -101,7 +102,7 @@ def _chunks(recipe: SampleRecipe, jobs: int) -> Iterator[Images]:
         return
     from multiprocessing import get_context
 
-    pool = ProcessPoolExecutor(min(jobs, len(chunks)), get_context("spawn"), initializer=_calm)
+    pool = ProcessPoolExecutor(min(jobs, len(chunks)), get_context("spawn"), initializer=calm)
     waiting: deque[Future[Images]] = deque()
     try:
         for chunk in chunks:
@@ -114,26 +115,6 @@ def _chunks(recipe: SampleRecipe, jobs: int) -> Iterator[Images]:
         raise BuildError("a simulation process was killed (out of memory?)") from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _calm() -> None:
-    """In a worker: an interruption from the keyboard is the parent's business, and without a
-    parent it ends, instead of waiting for work for ever."""
-    import signal
-    import threading
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    import multiprocessing.connection
-    import os
-
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
 
 
 def _chunk(recipe: SampleRecipe, chunk: int) -> Images:

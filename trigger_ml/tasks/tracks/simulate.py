@@ -7,16 +7,9 @@ gives the same hits, and a larger sample begins with the smaller one. They lie i
 
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.connection
-import os
 import shutil
-import signal
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -24,7 +17,8 @@ from typing import Final
 import numpy as np
 
 from trigger_ml.errors import Blocker, BuildError, ConfigError, ToolMissingError
-from trigger_ml.tasks.jets import chunks
+from trigger_ml.tasks import chunks
+from trigger_ml.tasks.processes import run_in_processes
 from trigger_ml.tasks.tracks.hits import EventHits, measured
 from trigger_ml.tasks.tracks.recipe import TracksRecipe
 from trigger_ml.tasks.tracks.store import TrackStore, refuse_foreign, write_events
@@ -136,46 +130,15 @@ def _run(
         progress(done, recipe.events)
     if not missing:
         return
-    before = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(processes, len(missing)), context, initializer=_quiet)
-    try:
-        tasks: dict[Future[None], int] = {
-            pool.submit(_make_chunk, folder, number, parts[number], recipe): parts[number]
-            for number in missing
-        }
-        for task in as_completed(tasks):
-            task.result()
-            done += tasks[task]
-            if progress:
-                progress(done, recipe.events)
-    except BrokenProcessPool as error:
-        raise BuildError(
-            "a simulation process was killed (out of memory?); finished chunks are kept, "
-            "run again to go on, with fewer processes if memory is short"
-        ) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
-            child.join()
 
+    def finished(index: int) -> None:
+        nonlocal done
+        done += parts[missing[index]]
+        if progress:
+            progress(done, recipe.events)
 
-def _quiet() -> None:
-    """In a worker: Ctrl-C is the parent's business, and what ACTS prints is nobody's.
-
-    A worker whose parent was killed ends too, instead of waiting for work for ever.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
+    tasks = [(folder, number, parts[number], recipe) for number in missing]
+    run_in_processes(_make_chunk, tasks, processes, finished)
 
 
 def _make_chunk(folder: Path, number: int, size: int, recipe: TracksRecipe) -> None:

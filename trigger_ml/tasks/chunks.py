@@ -131,7 +131,7 @@ def read_plan(folder: Path) -> Plan:
         raise DataError(
             Blocker(
                 str(path),
-                f"is not the plan of a jet sample: {error}",
+                f"is not the plan of a sample: {error}",
                 "give the output of a run that was started here",
             )
         ) from None
