@@ -129,54 +129,38 @@ def _physics(data: Mapping[str, Any] | None) -> Physics | None:
         return _edges(EdgeDetail.model_validate(data))
     detail = PhysicsDetail.model_validate(data)
     accuracy = {row.witness: row.accuracy for row in detail.witnesses}
-    firmware = accuracy["firmware"]
-    if firmware.value is None or firmware.low is None or firmware.high is None:
-        return None
-    return Physics.model_validate(
-        {
-            "metric": "accuracy",
-            "float": accuracy["float"].value if "float" in accuracy else None,
-            "quantized": accuracy["quantized"].value if "quantized" in accuracy else None,
-            "firmware": firmware.value,
-            "interval": (firmware.low, firmware.high),
-            "working_point": detail.working_point,
-            "detail": detail,
-        }
-    )
+    return _headline("accuracy", accuracy, detail.working_point, detail=detail)
 
 
 def _masks(detail: MaskDetail) -> Physics | None:
     values = {row.witness: row.figures.efficiency for row in detail.witnesses}
-    firmware = values.get("firmware")
-    if firmware is None or firmware.low is None or firmware.high is None:
-        return None
-    return Physics.model_validate(
-        {
-            "metric": "efficiency",
-            "float": values["float"].value if "float" in values else None,
-            "quantized": values["quantized"].value if "quantized" in values else None,
-            "firmware": firmware.value,
-            "interval": (firmware.low, firmware.high),
-            "working_point": detail.match,
-            "masks": detail,
-        }
-    )
+    return _headline("efficiency", values, detail.match, masks=detail)
 
 
 def _edges(detail: EdgeDetail) -> Physics | None:
     values = {row.witness: row.figures.purity for row in detail.witnesses}
+    return _headline("purity", values, detail.threshold, edges=detail)
+
+
+def _headline(
+    metric: str, values: Mapping[str, Any], working_point: Any, **detail: Any
+) -> Physics | None:
+    """The section whose headline is one share of every witness; None without the firmware's.
+
+    values: shares with their intervals, by witness.
+    """
     firmware = values.get("firmware")
-    if firmware is None or firmware.low is None or firmware.high is None:
+    if firmware is None or None in (firmware.value, firmware.low, firmware.high):
         return None
     return Physics.model_validate(
         {
-            "metric": "purity",
+            "metric": metric,
             "float": values["float"].value if "float" in values else None,
             "quantized": values["quantized"].value if "quantized" in values else None,
             "firmware": firmware.value,
             "interval": (firmware.low, firmware.high),
-            "working_point": detail.threshold,
-            "edges": detail,
+            "working_point": working_point,
+            **detail,
         }
     )
 
