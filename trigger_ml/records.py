@@ -39,6 +39,7 @@ from trigger_ml.check.masks import MaskComparison
 from trigger_ml.config import Config
 from trigger_ml.design import Design, Measurements
 from trigger_ml.errors import BuildError
+from trigger_ml.frontends.formats import model_files
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.graph.types import Codes
 from trigger_ml.simulate.bench import Bench, read_bench, write_bench
@@ -76,7 +77,8 @@ class Stored:
 def save_design(stage: Path, model: Path, design: Design, expected: Codes) -> None:
     """Write everything but reports and lock. HLS and RTL stand in the stage already."""
     (stage / "model").mkdir()
-    shutil.copyfile(model, stage / "model" / model.name)
+    for file in model_files(model):
+        shutil.copyfile(file, stage / "model" / file.name)
     config = yaml.safe_dump(design.config.model_dump(mode="json"), sort_keys=False)
     (stage / "config.yaml").write_text(config, encoding="utf-8")
     for name, graph in (("network", design.network), ("firmware", design.firmware)):
@@ -140,7 +142,7 @@ def load_build(build: Path) -> Stored:
             FixedGraph.from_json(json.loads((build / f"{name}.json").read_text("utf-8")))
             for name in ("network", "firmware")
         )
-        models = sorted((build / "model").iterdir())
+        models = _models(build / "model")
         with np.load(build / VECTORS_FILE, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         rtl = {
@@ -201,6 +203,13 @@ def _cell_labels(
     if parts["float_threshold"] is not None:
         parts["float_threshold"] = float(parts["float_threshold"])
     return kind(**parts)
+
+
+def _models(folder: Path) -> list[Path]:
+    """The model files; an architecture in JSON has its weights beside it."""
+    files = sorted(folder.iterdir())
+    architectures = [file for file in files if file.suffix == ".json"]
+    return architectures or files
 
 
 def make_lock(build: Path, model_sha256: str, design: Design, found: Measurements) -> Lock:

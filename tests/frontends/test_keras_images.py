@@ -10,7 +10,8 @@ import h5py
 import pytest
 
 from trigger_ml.errors import ModelError
-from trigger_ml.frontends.keras_h5 import KerasFile, read_keras_h5
+from trigger_ml.frontends.keras_files import read_keras
+from trigger_ml.frontends.keras_network import KerasNetwork
 from trigger_ml.frontends.quantizers import (
     activation_quantizer,
     canonical_quantizer,
@@ -38,17 +39,17 @@ def layer(config: dict[str, Any], name: str) -> dict[str, Any]:
 
 def refusal(tmp_path: Path, change: Change, model: str = "tiny_unet") -> str:
     with pytest.raises(ModelError) as caught:
-        read_keras_h5(changed(tmp_path, change, model))
+        read_keras(changed(tmp_path, change, model))
     return str(caught.value)
 
 
-def functional(file: KerasFile, name: str) -> dict[str, Any]:
+def functional(file: KerasNetwork, name: str) -> dict[str, Any]:
     text = file.architecture(tail=True, input_quantizer=None)
     return layer(json.loads(text)["config"], name)
 
 
 def test_a_network_with_a_skip_is_read() -> None:
-    file = read_keras_h5(DATA / "tiny_unet.h5")
+    file = read_keras(DATA / "tiny_unet.h5")
     assert file.input_shape == (16, 32, 2)
     assert file.tail == "sigmoid"
     assert file.has_convolution and file.has_input_quantizer
@@ -66,7 +67,7 @@ def test_a_network_with_a_skip_is_read() -> None:
 
 def test_a_network_whose_rows_meet_is_read() -> None:
     """Permute and Multiply as they are; a Permute that is none, and factors that do not fit."""
-    file = read_keras_h5(DATA / "tiny_graph.h5")
+    file = read_keras(DATA / "tiny_graph.h5")
     assert file.input_shape == (4, 5, 3)
     assert functional(file, "start_rows")["config"]["dims"] == [3, 2, 1]
     assert functional(file, "gate")["inbound_nodes"] == [
@@ -91,7 +92,7 @@ def test_permutations_and_factors_that_cannot_be(tmp_path: Path) -> None:
 
 
 def test_a_sigmoid_inside_the_last_convolution_is_cut_off() -> None:
-    file = read_keras_h5(DATA / "tiny_conv.h5")
+    file = read_keras(DATA / "tiny_conv.h5")
     assert file.tail == "sigmoid"
     assert file.layers[-1].config["activation"] == "linear"
     assert not file.has_input_quantizer

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from trigger_ml.errors import ConfigError
-from trigger_ml.frontends.keras_h5 import read_keras_h5
+from trigger_ml.frontends.keras_files import read_keras
 from trigger_ml.progress import Quiet
 from trigger_ml.tasks.jets import trainer
 from trigger_ml.tasks.jets.card import DataCard
@@ -112,7 +112,7 @@ def test_pruned_weights_are_zero_after_quantization(
 
 def test_the_compiler_accepts_the_model(trained: tuple[TrainingResult, Any]) -> None:
     result, _ = trained
-    file = read_keras_h5(result.directory / "model.h5")
+    file = read_keras(result.directory / "model.h5")
     assert file.has_input_quantizer and file.tail == "softmax" and file.input_shape == (16,)
     assert [layer.kind for layer in file.layers] == [
         "InputLayer", "QActivation", "QDense", "QActivation", "QDense", "QActivation", "QDense"

@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, log2
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trigger_ml.artifacts import HlsProject, SourceModel
 from trigger_ml.config import Config, OutputKind
-from trigger_ml.errors import Blocker, ConfigError, ModelError
-from trigger_ml.frontends.hgq_paths import worker_environment
-from trigger_ml.frontends.keras_h5 import FORMAT as QKERAS
-from trigger_ml.frontends.keras_h5 import KerasFile, read_keras_h5
-from trigger_ml.frontends.keras_v3 import FORMAT as HGQ
-from trigger_ml.frontends.keras_v3 import HgqFile, read_keras_v3
+from trigger_ml.errors import Blocker, ConfigError
+from trigger_ml.frontends.formats import Format, detect
+from trigger_ml.frontends.hgq_client import open_hgq
+from trigger_ml.frontends.keras_client import open_keras
+from trigger_ml.frontends.opened import Opened
 from trigger_ml.frontends.reserved import TAKEN_WORDS
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.graph.tail import with_argmax, with_threshold
 from trigger_ml.graph.types import FixedType
 from trigger_ml.serving import ask
-from trigger_ml.toolrun import Command, Worker
 
 __all__ = ["Frontend", "SourceOutputs", "firmware_graph", "open_model", "reader_name", "top_name"]
 
-HDF5_START: Final = b"\x89HDF"
-ZIP_START: Final = b"PK"
 SOFTMAX_REACH_BITS: Final = 4
 """exp(-16) is below half of the tables' last bit, so larger differences need no entry."""
 SOFTMAX_TABLE: Final = "ufixed<18,1,RND,SAT>"
@@ -58,127 +53,41 @@ def top_name(path: Path) -> str:
 
 
 def reader_name(path: Path) -> str:
-    """Which library reads a model file: "HGQ2" or "QKeras". Never raises."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(HDF5_START))
-    except OSError:
-        start = b""
-    if start.startswith(HDF5_START):
-        return "QKeras"
-    if start.startswith(ZIP_START) or path.suffix.lower() == ".keras":
-        return "HGQ2"
-    return "QKeras"
+    """Which library reads a model file, "HGQ2" or "QKeras". Never raises."""
+    return detect(path).reader
 
 
 def open_model(path: Path, config: Config, work: Path) -> Frontend:
     """Read and check a model file, start its front-end process and load it there.
 
     The file's first bytes say which format it has, whatever its name is.
-    work: an existing folder for what the two processes exchange.
+    work: an existing folder for what the processes exchange.
     Raises ModelError or ConfigError with all blockers, and ToolMissingError without HGQ2 where
     the model needs it.
     """
-    if reader_name(path) == "HGQ2":
-        return Frontend(_open_hgq(path, config, work), work)
-    return Frontend(_open_qkeras(path, config), work)
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A model file that was read and checked, and how its process is started and fed.
-
-    module: of the process. load: its first request, without the verb. no_softmax: why
-    hls4ml cannot put a softmax into firmware, empty where it can. io_type: hls4ml's interface type.
-    """
-
-    file: KerasFile | HgqFile
-    format: str
-    module: str
-    environment: Mapping[str, str]
-    load: Mapping[str, Any]
-    no_softmax: str
-    io_type: str
-
-
-def _open_qkeras(path: Path, config: Config) -> _Opened:
-    file = read_keras_h5(path)
-    if file.has_convolution:
-        config.require_streamable()
-    grid = _input_grid(file, config)
-    load = {
-        "file": str(path.resolve()),
-        "architecture": file.architecture(tail=False, input_quantizer=grid),
-        "architecture_with_tail": file.architecture(tail=True, input_quantizer=grid),
-        "tail": file.tail,
-        "activation_types": file.activation_types(grid),
-    }
-    io_type = config.firmware.interface(file.has_convolution)
-    no_softmax = "a softmax for each pixel has no firmware yet" if file.has_convolution else ""
-    return _Opened(file, QKERAS, "trigger_ml.frontends.worker", {}, load, no_softmax, io_type)
-
-
-def _open_hgq(path: Path, config: Config, work: Path) -> _Opened:
-    file = read_keras_v3(path)
-    _refuse_input_type(config)
-    io_type = config.firmware.interface(convolution=False)
-    environment = worker_environment("numpy")
-    copy = work / "source.keras"
-    file.write_copy(copy)
-    load = {"file": str(path), "copy": str(copy.resolve()), "tail": file.tail}
-    no_softmax = f"a softmax of {HGQ} models has no firmware yet"
-    module = "trigger_ml.frontends.hgq_worker"
-    return _Opened(file, HGQ, module, environment, load, no_softmax, io_type)
-
-
-def _input_grid(file: KerasFile, config: Config) -> tuple[int, int, bool] | None:
-    """Bits, integer bits and sign of a quantizer to add, or None."""
-    asked = config.firmware.input_type
-    if file.has_input_quantizer:
-        _refuse_input_type(config)
-        return None
-    if asked is None:
-        raise ModelError(
-            Blocker(
-                f"layer {file.layers[0].name}",
-                "nothing says which fixed-point type the inputs have",
-                "put QActivation(quantized_bits(16,5,alpha=1)) first, or set "
-                "firmware.input_type: fixed<16,6>",
-            )
-        )
-    kind = FixedType.parse(asked)
-    return kind.width, kind.integer - int(kind.signed), kind.signed
-
-
-def _refuse_input_type(config: Config) -> None:
-    """A model with a quantizer on its input leaves no choice of its type."""
-    asked = config.firmware.input_type
-    if asked is not None:
-        raise ConfigError(
-            Blocker(
-                "firmware.input_type",
-                f"the model quantizes its input itself, and {asked} is asked for",
-                "leave the key out",
-            )
-        )
+    kind = detect(path)
+    if kind is Format.HGQ:
+        return Frontend(open_hgq(path, config, work), work)
+    return Frontend(open_keras(path, config, work, kind.value), work)
 
 
 class Frontend:
     """A loaded model, from :func:`open_model`. Close it, or use it in a with block."""
 
-    def __init__(self, opened: _Opened, work: Path) -> None:
+    def __init__(self, opened: Opened, work: Path) -> None:
         self._opened = opened
         self._work = work
         file = opened.file
-        command = Command(
-            (sys.executable, "-m", opened.module), work, "read the model", opened.environment
-        )
-        self._worker = Worker(command)
-        try:
-            answer = ask(self._worker, do="load", **opened.load)
-        except BaseException:
-            self._worker.close()
-            raise
+        self._worker, answer = opened.converter.start(work)
+        self._oracle = self._worker
+        versions = dict(answer["versions"])
+        if opened.oracle is not None:
+            try:
+                self._oracle, told = opened.oracle.start(work)
+            except BaseException:
+                self._worker.close()
+                raise
+            versions |= told["versions"]
         self.source = SourceModel(
             file=file.path.name,
             sha256=file.sha256,
@@ -187,7 +96,7 @@ class Frontend:
             nonzero=answer.get("nonzero", file.nonzero),
             layers=tuple((layer.name, layer.kind) for layer in file.layers),
             float_tail=(file.tail,) if file.tail else (),
-            versions=answer["versions"],
+            versions=versions,
         )
 
     def convert(self, config: Config, directory: Path, top: str) -> tuple[FixedGraph, HlsProject]:
@@ -226,7 +135,7 @@ class Frontend:
         )
         np.save(inputs, values.astype(np.float32))
         ask(
-            self._worker,
+            self._oracle,
             do="evaluate",
             inputs=str(inputs),
             outputs=str(outputs),
@@ -243,8 +152,9 @@ class Frontend:
             return {name: arrays[name] for name in arrays.files}
 
     def close(self) -> None:
-        """End the process."""
+        """End the processes."""
         self._worker.close()
+        self._oracle.close()
 
     def __enter__(self) -> Frontend:
         return self

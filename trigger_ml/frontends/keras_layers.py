@@ -15,6 +15,7 @@ from trigger_ml.frontends.keras_images import (
     read_up_sampling,
     window_options,
 )
+from trigger_ml.frontends.model_file import input_shape
 from trigger_ml.frontends.quantizers import activation_quantizer, canonical_quantizer
 
 __all__ = ["read_layer"]
@@ -49,7 +50,7 @@ def _refusal(kind: str) -> tuple[str, str]:
 
 
 def _read_input(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    shape = config.get("batch_input_shape")
+    shape = input_shape(config)
     sizes = shape[1:] if isinstance(shape, list) else []
     if len(sizes) not in (1, 3) or not all(isinstance(size, int) and size > 0 for size in sizes):
         raise ModelError(

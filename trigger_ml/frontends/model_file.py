@@ -10,7 +10,15 @@ from typing import Any, Final
 
 from trigger_ml.errors import Blocker, ModelError
 
-__all__ = ["TAIL", "Layer", "first_line", "name_problems", "read_bytes", "wiring_problems"]
+__all__ = [
+    "TAIL",
+    "Layer",
+    "first_line",
+    "input_shape",
+    "name_problems",
+    "read_bytes",
+    "wiring_problems",
+]
 
 TAIL: Final = ("softmax", "sigmoid")
 """Last activations that firmware leaves out by default: a trigger compares the logits."""
@@ -42,6 +50,11 @@ def read_bytes(path: Path) -> bytes:
 def first_line(error: BaseException) -> str:
     """What an exception says, in one line."""
     return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def input_shape(config: Mapping[str, Any]) -> Any:
+    """Shape of an input layer with its batch axis, under the name of Keras 2 or of Keras 3."""
+    return config.get("batch_input_shape", config.get("batch_shape"))
 
 
 def name_problems(names: Sequence[str]) -> list[Blocker]:

@@ -49,6 +49,8 @@ KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Quantizers with a fixed-point meaning here, and their parameters in the order of QKeras."""
 
+_LATER: Final = ("post_training_scale",)
+"""Parameters that qkeras-v3 added: left out where they are not set."""
 _MUST_BE: Final[Mapping[str, tuple[Any, ...]]] = {
     "use_stochastic_rounding": (False, 0, None),
     "qnoise_factor": (1, 1.0, None),
@@ -81,7 +83,8 @@ def canonical_quantizer(value: Any, where: str) -> dict[str, Any] | None:
     if isinstance(value, str):
         name, config = _parse(value, where)
     elif isinstance(value, dict) and isinstance(value.get("class_name"), str):
-        name, config = value["class_name"], value.get("config") or {}
+        name = value["class_name"].removeprefix("qkeras>")
+        config = value.get("config") or {}
     else:
         raise ModelError(Blocker(where, f"{value!r} is not a quantizer"))
     if name not in KNOWN or not isinstance(config, dict):
@@ -92,6 +95,7 @@ def canonical_quantizer(value: Any, where: str) -> dict[str, Any] | None:
                 f"use one of {', '.join(KNOWN)}",
             )
         )
+    config = {k: v for k, v in config.items() if not (k in _LATER and v is None)}
     blockers = list(_problems(name, config, where))
     if blockers:
         raise ModelError(blockers)

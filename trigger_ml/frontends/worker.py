@@ -34,13 +34,13 @@ class _Server:
 
     def __init__(self) -> None:
         self._model: Any = None
-        self._tail = self._file = self._with_tail = ""
+        self._tail = self._weights = self._with_tail = ""
         self._types: Mapping[str, str] = {}
 
     def load(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Build the reduced architecture and put the file's weights into it."""
-        self._model = _load(request["architecture"], request["file"])
-        self._tail, self._file = request["tail"], request["file"]
+        """Build the reduced architecture and put the stored weights into it."""
+        self._model = _load(request["architecture"], request["weights"])
+        self._tail, self._weights = request["tail"], request["weights"]
         self._with_tail = request["architecture_with_tail"]
         self._types = request["activation_types"]
         return {"versions": {name: version(name) for name in PACKAGES}}
@@ -49,7 +49,7 @@ class _Server:
         """Convert with hls4ml, write the HLS project, answer the fixed-point graph."""
         model = self._model
         if request["softmax"] is not None:
-            model = _load(self._with_tail, self._file)
+            model = _load(self._with_tail, self._weights)
         project = _convert(model, request, self._types)
         graph = read_graph(project, request["top"])
         write_project(project, Path(request["directory"]))
@@ -101,19 +101,28 @@ def _save(file: str, outputs: Any) -> None:
     np.save(file, np.asarray(outputs, dtype=np.float64).reshape(len(outputs), -1))
 
 
-def _load(architecture: str, file: str) -> Any:
+def _load(architecture: str, weights: str) -> Any:
+    """A model with its weights. weights: file of arrays, "<layer>/<position>" each."""
     import tf_keras
     from qkeras.utils import _add_supported_quantized_objects
 
     objects: dict[str, Any] = {}
     _add_supported_quantized_objects(objects)
     model = tf_keras.models.model_from_json(architecture, custom_objects=objects)
-    try:
-        model.load_weights(file)
-    except (ValueError, KeyError, OSError) as error:
-        raise ModelError(
-            Blocker(file, f"its weights do not fit its architecture: {error}", "save it again")
-        ) from error
+    with np.load(weights) as arrays:
+        stored = {name: arrays[name] for name in arrays.files}
+    blockers = []
+    for layer in model.layers:
+        shapes = [tuple(weight.shape) for weight in layer.weights]
+        names = [f"{layer.name}/{position}" for position in range(len(shapes))]
+        own = [stored.pop(name) for name in names if name in stored]
+        if [values.shape for values in own] != shapes:
+            what = f"has weights of shapes {[values.shape for values in own]}, not {shapes}"
+            blockers.append(Blocker(f"layer {layer.name}", what, "save the model again"))
+        else:
+            layer.set_weights(own)
+    if blockers:
+        raise ModelError(blockers)
     return model
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from trigger_ml.compress.networks.files import Chain, read_chain
 from trigger_ml.errors import Blocker, ModelError
-from trigger_ml.frontends.keras_h5 import Layer as FileLayer
+from trigger_ml.frontends.model_file import Layer as FileLayer
 from trigger_ml.graph.types import FixedType, Overflow, Rounding
 
 __all__ = [

@@ -1,0 +1,64 @@
+"""Open a model of Keras layers: checked here, loaded in a process with TensorFlow and QKeras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from trigger_ml.config import Config
+from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.frontends.keras_files import read_keras
+from trigger_ml.frontends.keras_network import InputGrid, KerasNetwork
+from trigger_ml.frontends.opened import Opened, Process, refuse_input_type
+from trigger_ml.graph.types import FixedType
+
+__all__ = ["keras_process", "open_keras"]
+
+WEIGHTS: Final = "weights.npz"
+
+
+def open_keras(path: Path, config: Config, work: Path, format_name: str) -> Opened:
+    """Read and check a Keras or QKeras model. Raises ModelError or ConfigError."""
+    network = read_keras(path)
+    if network.has_convolution:
+        config.require_streamable()
+    process = keras_process(network, config, work)
+    io_type = config.firmware.interface(network.has_convolution)
+    no_softmax = "a softmax for each pixel has no firmware yet" if network.has_convolution else ""
+    return Opened(network, format_name, process, no_softmax, io_type)
+
+
+def keras_process(network: KerasNetwork, config: Config, work: Path) -> Process:
+    """The process that rebuilds a network in QKeras and converts it.
+
+    work: an existing folder, where its weights are put. Raises ModelError or ConfigError.
+    """
+    grid = _input_grid(network, config)
+    network.write_weights(work / WEIGHTS)
+    load = {
+        "weights": str((work / WEIGHTS).resolve()),
+        "architecture": network.architecture(tail=False, input_quantizer=grid),
+        "architecture_with_tail": network.architecture(tail=True, input_quantizer=grid),
+        "tail": network.tail,
+        "activation_types": network.activation_types(grid),
+    }
+    return Process("trigger_ml.frontends.worker", load)
+
+
+def _input_grid(network: KerasNetwork, config: Config) -> InputGrid | None:
+    """Bits, integer bits and sign of a quantizer to add, or None."""
+    asked = config.firmware.input_type
+    if network.has_input_quantizer:
+        refuse_input_type(config)
+        return None
+    if asked is None:
+        raise ModelError(
+            Blocker(
+                f"layer {network.layers[0].name}",
+                "nothing says which fixed-point type the inputs have",
+                "put QActivation(quantized_bits(16,5,alpha=1)) first, or set "
+                "firmware.input_type: fixed<16,6>",
+            )
+        )
+    kind = FixedType.parse(asked)
+    return kind.width, kind.integer - int(kind.signed), kind.signed

@@ -1,0 +1,169 @@
+"""Keras models on disk, read without Keras: what is in them, and what stands in the way.
+
+Three kinds of files: a whole model in HDF5 (``.h5``, written by Keras 2 or 3), an architecture
+in JSON beside an HDF5 file of weights, and the zip of Keras 3 (``.keras``). All blockers are found
+in one pass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+
+from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.frontends.keras_config import LayerReader, read_layers
+from trigger_ml.frontends.keras_images import shape_problems
+from trigger_ml.frontends.keras_layers import read_layer
+from trigger_ml.frontends.keras_network import KerasNetwork, Weights, cut_tail
+from trigger_ml.frontends.keras_weights import (
+    broken_weights,
+    keras2_weights,
+    keras3_weights,
+    require_own_arrays,
+)
+from trigger_ml.frontends.model_file import Layer, first_line, read_bytes
+
+__all__ = ["HDF5_START", "ZIP_START", "read_keras", "weights_beside"]
+
+HDF5_START: Final = b"\x89HDF"
+ZIP_START: Final = b"PK"
+ZIP_MEMBERS: Final = ("config.json", "model.weights.h5")
+MOST_BYTES: Final = 1 << 30
+"""A member that unpacks to more is no network for a trigger, and may be a zip bomb."""
+WEIGHT_FILES: Final = ("{}_weights.h5", "{}.weights.h5", "{}.h5")
+"""Where the weights of an architecture in JSON are looked for, by the stem of its name."""
+_BROKEN: Final = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    UnicodeDecodeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What zipfile and h5py raise on files that are not whole."""
+
+Arrays = Callable[[list[Layer]], Weights]
+
+
+def read_keras(path: Path, reader: LayerReader = read_layer) -> KerasNetwork:
+    """Read and check a model file of plain Keras or QKeras layers.
+
+    reader: says which layers may be in it. Raises ModelError with everything in it that cannot
+    become firmware.
+    """
+    data = read_bytes(path)
+    if data.startswith(ZIP_START):
+        config, weights = _read_zip(data, path)
+    elif data.startswith(b"{"):
+        config = _parsed(data, path)
+        beside = weights_beside(path)
+        weights = _read_hdf5(beside, config=False)[1]
+        data += beside.read_bytes()
+    else:
+        config, weights = _read_hdf5(path, config=True)
+    layers, blockers = read_layers(config, path, reader)
+    if not blockers:
+        blockers = shape_problems(layers)
+    arrays: Weights = {}
+    try:
+        arrays = weights(layers)
+    except _BROKEN as error:
+        what = f"its weights cannot be read: {first_line(error)}"
+        blockers.append(Blocker(str(path), what, "is the file whole?"))
+    blockers += broken_weights(arrays)
+    tail = ""
+    if not blockers:
+        layers, tail, blockers = cut_tail(layers)
+    if blockers:
+        raise ModelError(blockers)
+    name = str(config["config"].get("name") or "model")
+    digest = hashlib.sha256(data).hexdigest()
+    return KerasNetwork(path, digest, name, tuple(layers), tail, arrays)
+
+
+def weights_beside(path: Path) -> Path:
+    """The file of weights that belongs to an architecture in JSON. Raises ModelError."""
+    names = [name.format(path.stem) for name in WEIGHT_FILES]
+    for name in names:
+        if (path.parent / name).is_file():
+            return path.parent / name
+    what = "is an architecture, and its weights are not beside it"
+    raise ModelError(Blocker(str(path), what, f"put them there as {' or '.join(names)}"))
+
+
+def _read_hdf5(path: Path, config: bool) -> tuple[dict[str, Any], Arrays]:
+    """Architecture, where it is asked for, and weights by layer."""
+    try:
+        with h5py.File(path, "r") as file:
+            require_own_arrays(file)
+            read = _model_config(file, path) if config else {}
+            if config and "model_weights" not in file:
+                raise ModelError(Blocker(str(path), "holds no weights", "save the whole model"))
+    except _BROKEN as error:
+        raise ModelError(
+            Blocker(str(path), f"cannot be read as HDF5: {first_line(error)}", "is the file whole?")
+        ) from error
+
+    def weights(layers: list[Layer]) -> Weights:
+        with h5py.File(path, "r") as file:
+            if "layers" in file and "model_weights" not in file:
+                return keras3_weights(file, layers)
+            return keras2_weights(file.get("model_weights", file), layers)
+
+    return read, weights
+
+
+def _model_config(file: h5py.File, path: Path) -> dict[str, Any]:
+    text = file.attrs.get("model_config")
+    if text is None:
+        what, fix = "holds weights and no architecture", "save the whole model: model.save"
+        raise ModelError(Blocker(str(path), what, f"{fix}('model.h5')"))
+    return _parsed(text if isinstance(text, bytes) else str(text).encode(), path)
+
+
+def _parsed(text: bytes, path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(Blocker(str(path), "its architecture is not JSON")) from error
+    if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
+        raise ModelError(Blocker(str(path), "its architecture describes no model"))
+    return config
+
+
+def _read_zip(data: bytes, path: Path) -> tuple[dict[str, Any], Arrays]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            sizes = {item.filename: item.file_size for item in archive.infolist()}
+            missing = [name for name in ZIP_MEMBERS if name not in sizes]
+            large = [name for name in ZIP_MEMBERS if sizes.get(name, 0) > MOST_BYTES]
+            if missing or large:
+                what = f"holds no {' and no '.join(missing)}" if missing else f"{large[0]} is huge"
+                fix = "save the whole model with model.save('model.keras')"
+                raise ModelError(Blocker(str(path), what, fix))
+            members = {name: archive.read(name) for name in ZIP_MEMBERS}
+        with h5py.File(io.BytesIO(members["model.weights.h5"]), "r") as file:
+            require_own_arrays(file)
+    except _BROKEN as error:
+        raise ModelError(
+            Blocker(str(path), f"cannot be read as .keras: {first_line(error)}", "is it whole?")
+        ) from error
+
+    def weights(layers: list[Layer]) -> Weights:
+        with h5py.File(io.BytesIO(members["model.weights.h5"]), "r") as file:
+            return keras3_weights(file, layers)
+
+    return _parsed(members["config.json"], path), weights

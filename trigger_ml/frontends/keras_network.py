@@ -1,0 +1,175 @@
+"""A Keras 2 network, whatever file it came from: its layers, its weights, how Keras rebuilds it.
+
+A network holds only the parameters that decide what it computes, so that rebuilding it runs
+nothing that a file names: no Lambda, no initializer, no constraint, no text that a library would
+evaluate.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trigger_ml.errors import Blocker
+from trigger_ml.frontends.model_file import TAIL, Layer
+from trigger_ml.frontends.quantizers import canonical_quantizer, quantizer_type
+
+__all__ = ["InputGrid", "KerasNetwork", "Weights", "cut_tail"]
+
+WEIGHTED: Final = ("QConv2D", "QDense", "Conv2D", "Dense")
+
+InputGrid = tuple[int, int, bool]
+"""Bits, integer bits without the sign, and sign of a quantizer to put on the input."""
+
+Weights = Mapping[str, tuple[NDArray[np.float32], ...]]
+"""Arrays of every layer that has some, in the order in which Keras sets them."""
+
+
+@dataclass(frozen=True, slots=True)
+class KerasNetwork:
+    """A network with one input and one output.
+
+    path, sha256: of the file that it came from. layers: in evaluation order, the tail left out.
+    tail: the activation function after the last layer ("softmax", "sigmoid") or "".
+    weights: of the layers, as stored.
+    """
+
+    path: Path
+    sha256: str
+    name: str
+    layers: tuple[Layer, ...]
+    tail: str
+    weights: Weights
+
+    def architecture(self, *, tail: bool, input_quantizer: InputGrid | None) -> str:
+        """Keras JSON of the reduced model, as ``model_from_json`` takes it.
+
+        tail: with the last activation. input_quantizer: (bits, integer bits without sign,
+        signed) of a quantizer to put on the input of a model that has none.
+        """
+        layers = list(self.layers)
+        if input_quantizer is not None:
+            layers = _with_input_quantizer(layers, input_quantizer)
+        if tail and self.tail:
+            config = {"name": self.tail, "activation": self.tail, "dtype": "float32"}
+            layers.append(Layer(self.tail, "Activation", (layers[-1].name,), config))
+        return json.dumps(
+            {
+                "class_name": "Functional",
+                "config": {
+                    "name": self.name,
+                    "layers": [_functional(layer) for layer in layers],
+                    "input_layers": [[layers[0].name, 0, 0]],
+                    "output_layers": [[layers[-1].name, 0, 0]],
+                },
+            }
+        )
+
+    def activation_types(self, input_quantizer: InputGrid | None) -> dict[str, str]:
+        """Type that each quantizer of values gives them, by the name of its layer in hls4ml."""
+        layers = list(self.layers)
+        if input_quantizer is not None:
+            layers = _with_input_quantizer(layers, input_quantizer)
+        types = {}
+        for layer in layers:
+            quantizer = layer.config.get("activation")
+            if isinstance(quantizer, Mapping):
+                own = layer.kind == "QActivation"
+                name = layer.name if own else f"{layer.name}_{quantizer['class_name']}"
+                types[name] = str(quantizer_type(quantizer))
+        return types
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one event."""
+        return tuple(int(size) for size in self.layers[0].config["batch_input_shape"][1:])
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of all layers."""
+        return sum(values.size for arrays in self.weights.values() for values in arrays)
+
+    @property
+    def nonzero(self) -> int:
+        """Those of them that are not zero."""
+        arrays = [values for arrays in self.weights.values() for values in arrays]
+        return sum(int(np.count_nonzero(values)) for values in arrays)
+
+    def write_weights(self, path: Path) -> None:
+        """Write the arrays as the front-end process reads them: "<layer>/<position>" each."""
+        np.savez(
+            path,
+            allow_pickle=False,
+            **{
+                f"{name}/{position}": values
+                for name, arrays in self.weights.items()
+                for position, values in enumerate(arrays)
+            },
+        )
+
+    @property
+    def has_convolution(self) -> bool:
+        """Whether a convolution is among the layers."""
+        return any(layer.kind == "QConv2D" for layer in self.layers)
+
+    @property
+    def has_input_quantizer(self) -> bool:
+        """Whether the first thing that happens to the input is a quantizer."""
+        readers = [layer for layer in self.layers if self.layers[0].name in layer.inputs]
+        return all(layer.kind == "QActivation" for layer in readers)
+
+
+def cut_tail(layers: list[Layer]) -> tuple[list[Layer], str, list[Blocker]]:
+    """Take a last softmax or sigmoid off, whether a layer of its own or inside the last one."""
+    last = layers[-1]
+    function = str(last.config.get("activation") or "linear")
+    if last.kind in ("Activation", "Softmax") and function in TAIL:
+        layers = layers[:-1]
+    elif last.kind in WEIGHTED and function in TAIL:
+        layers = [*layers[:-1], Layer(last.name, last.kind, last.inputs, _linear(last.config))]
+    else:
+        function = ""
+    blockers = [
+        Blocker(f"layer {layer.name}", "softmax in the middle of a network", "remove it")
+        for layer in layers
+        if layer.config.get("activation") == "softmax"
+    ]
+    if not any(layer.kind in WEIGHTED for layer in layers):
+        blockers.append(Blocker("model", "has no layer with weights", "there is nothing to build"))
+    return layers, function, blockers
+
+
+def _linear(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {**config, "activation": "linear"}
+
+
+def _with_input_quantizer(layers: list[Layer], grid: InputGrid) -> list[Layer]:
+    bits, integer, signed = grid
+    source = layers[0].name
+    name = f"{source}_grid"
+    options = {"bits": bits, "integer": integer, "keep_negative": signed, "alpha": 1}
+    quantizer = canonical_quantizer(
+        {"class_name": "quantized_bits", "config": options}, "firmware.input_type"
+    )
+    config = {"name": name, "activation": quantizer, "dtype": "float32"}
+    inserted = [layers[0], Layer(name, "QActivation", (source,), config)]
+    for layer in layers[1:]:
+        inputs = tuple(name if read == source else read for read in layer.inputs)
+        inserted.append(Layer(layer.name, layer.kind, inputs, layer.config))
+    return inserted
+
+
+def _functional(layer: Layer) -> dict[str, Any]:
+    nodes = [[[name, 0, 0, {}] for name in layer.inputs]] if layer.inputs else []
+    return {
+        "class_name": layer.kind,
+        "name": layer.name,
+        "config": dict(layer.config),
+        "inbound_nodes": nodes,
+    }

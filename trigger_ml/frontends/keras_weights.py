@@ -1,0 +1,106 @@
+"""Weights in Keras' HDF5 files, by layer, read without Keras."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import h5py
+import numpy as np
+
+from trigger_ml.errors import Blocker
+from trigger_ml.frontends.keras_network import Weights
+from trigger_ml.frontends.model_file import Layer
+
+__all__ = ["broken_weights", "keras2_weights", "keras3_weights", "require_own_arrays"]
+
+
+MOST_DEPTH: Final = 16
+"""Groups within groups; no layer of Keras lies deeper."""
+
+
+def keras2_weights(group: h5py.Group, layers: Sequence[Layer]) -> Weights:
+    """Arrays of the layers below ``model_weights``, or of a file of weights alone.
+
+    Every layer has a group of its name, whose attribute ``weight_names`` orders its arrays.
+    Raises KeyError for an array that is named and not there.
+    """
+    found = {}
+    for layer in layers:
+        own = group.get(layer.name)
+        names = [_text(name) for name in own.attrs.get("weight_names", ())] if own else []
+        if names:
+            found[layer.name] = tuple(np.asarray(own[name][()], np.float32) for name in names)
+    return found
+
+
+def keras3_weights(file: h5py.File, layers: Sequence[Layer]) -> Weights:
+    """Arrays of the layers of a ``model.weights.h5``.
+
+    Keras 3 keys a layer by its class and a counter, and since 3.6 adds its name.
+    """
+    groups: dict[str, tuple[Any, ...]] = {}
+    names: dict[str, str] = {}
+    for key, group in file.get("layers", {}).items():
+        stored = group.get("vars", {})
+        numbers = sorted(stored, key=int)
+        groups[key] = tuple(np.asarray(stored[n][()], np.float32) for n in numbers)
+        if len(numbers) and "name" in stored.attrs:
+            names[_text(stored.attrs["name"])] = key
+    counts: dict[str, int] = {}
+    found = {}
+    for layer in layers:
+        key = _snake_case(layer.kind)
+        number = counts.get(key, 0)
+        counts[key] = number + 1
+        arrays = groups.get(names.get(layer.name, f"{key}_{number}" if number else key), ())
+        if arrays:
+            found[layer.name] = arrays
+    return found
+
+
+def broken_weights(weights: Weights) -> list[Blocker]:
+    """A blocker for each layer with NaN or infinity among its weights."""
+    blockers = []
+    for name, arrays in weights.items():
+        size = sum(values.size for values in arrays)
+        broken = sum(int((~np.isfinite(values)).sum()) for values in arrays)
+        if broken:
+            what = f"{broken} of {size} weights are NaN or infinite"
+            blockers.append(Blocker(f"layer {name}", what, "the training diverged; train it again"))
+    return blockers
+
+
+def require_own_arrays(group: h5py.Group) -> None:
+    """Raise ValueError where something below a group lies in another file or loops back."""
+    for name in _foreign(group, ""):
+        raise ValueError(f"{name} lies elsewhere than in this file")
+
+
+def _foreign(group: h5py.Group, path: str) -> Iterator[str]:
+    for key in group:
+        name = f"{path}/{key}"
+        if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+            yield name
+            continue
+        item = group[key]
+        if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+            yield name
+        elif isinstance(item, h5py.Group):
+            # A group that holds itself has no end.
+            if path.count("/") > MOST_DEPTH:
+                yield name
+            else:
+                yield from _foreign(item, name)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _snake_case(name: str) -> str:
+    """As keras.src.utils.naming.to_snake_case."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
