@@ -57,6 +57,16 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     assert all(name in told for name in ("seed", "training.batch", "crops.width"))
 
 
+def test_the_first_layer_trains_unless_it_is_kept() -> None:
+    for given, frozen in (
+        ({}, [1, 1, 1, 2, 2]),
+        ({"keep_windows": False}, [0, 0, 1, 2, 2]),
+        ({"start": "random"}, [0, 0, 1, 2, 2]),
+    ):
+        recipe = SegmenterRecipe.model_validate(given)
+        assert [stage.frozen for stage in recipe.stages] == frozen
+
+
 def one_true_cell(partition: int, strip: int) -> tuple[np.ndarray, np.ndarray]:
     hits, truth = np.zeros((2, 50, *SHAPE), np.uint8)
     hits[:, partition, strip] = truth[:, partition, strip] = 0b101
@@ -88,6 +98,30 @@ def test_pieces_anywhere_are_spread_over_the_image() -> None:
     assert np.array_equal(again.hits, pieces.hits)
 
 
+def test_pieces_count_what_their_image_counts() -> None:
+    hits, truth = np.zeros((2, 50, *SHAPE), np.uint8)
+    hits[:] = np.arange(1, 51)[:, None, None]
+    counts = np.linspace(0.5, 1.0, 50, dtype=np.float32)
+    random = np.random.default_rng(1)
+    pieces = cut(hits, truth, Crops(width=32, margin=8, per_image=2), random, counts)
+    assert np.array_equal(pieces.weight, counts[pieces.hits[:, 0, 16] - 1])
+    assert (cut(hits, truth, Crops(), random).weight == 1).all()
+
+
+def test_images_with_a_soft_muon_count_less() -> None:
+    from trigger_ml.tasks.muons.recipe import SampleRecipe
+    from trigger_ml.tasks.muons.simulate import simulate
+    from trigger_ml.tasks.muons.train import piece_weights
+
+    images = simulate(300, SampleRecipe(), np.random.default_rng(1))
+    weights = piece_weights(
+        images, SegmenterRecipe.model_validate({"training": {"soft_weight": 0.25}})
+    )
+    soft = (images.pt < 10).any(axis=1)
+    assert soft.any() and (images.muons == 0).any()
+    assert (weights[soft] == 0.25).all() and (weights[~soft] == 1.0).all()
+
+
 def test_pieces_of_empty_images_hold_what_looks_most_like_a_muon() -> None:
     """Four layers near each other in two partitions, against three in one and six far apart."""
     hits, truth = np.zeros((2, 50, *SHAPE), np.uint8)
@@ -114,6 +148,40 @@ def test_the_first_weights_find_a_straight_track() -> None:
         logit[layers] = values[4, 15, 0]
         assert values[4, 15, 0] > values[0, 0, 0] - 1e-9
     assert logit[6] > logit[4] > logit[2] and logit[6] > 0 > logit[2]
+
+
+def test_the_first_weights_follow_a_track_across_partitions() -> None:
+    """A track goes outwards, to lower numbers; hits that lie the other way round are no track."""
+    recipe = SegmenterRecipe()
+    (kernel, bias), *_ = first_weights(recipe)
+    lit = {}
+    for name, first, last in (("outwards", 5, 4), ("inwards", 4, 5)):
+        image = np.zeros((8, 31), np.uint8)
+        image[first, 15], image[last, 15] = 0b000111, 0b111000
+        windows = convolved(unpack(image).astype(np.float64), kernel) + bias
+        lit[name] = [int((windows[row, 15, :6] > 0.5).sum()) for row in (4, 5)]
+    assert lit == {"outwards": [6, 6], "inwards": [4, 4]}
+
+
+def test_the_first_weights_count_the_layers_hit_here() -> None:
+    (kernel, bias), *_ = first_weights(SegmenterRecipe())
+    for layers in range(5):
+        image = np.zeros((8, 31), np.uint8)
+        image[4, 15] = (1 << layers) - 1
+        counts = (convolved(unpack(image).astype(np.float64), kernel) + bias)[4, 15, 6:]
+        assert (counts > 0.4).sum() == min(layers, 3)
+
+
+@pytest.mark.parametrize(
+    ("partition", "layer", "lit"), [(3, 0, 0), (5, 5, 0), (3, 5, 1), (5, 0, 1)]
+)
+def test_the_first_weights_know_cross_talk(partition: int, layer: int, lit: int) -> None:
+    """One hit here, of a track that passes through the partition outside (3) or inside (5)."""
+    (kernel, bias), *_ = first_weights(SegmenterRecipe())
+    image = np.zeros((8, 31), np.uint8)
+    image[4, 15], image[partition, 15] = 0b100, 1 << layer
+    counts = (convolved(unpack(image).astype(np.float64), kernel) + bias)[4, 15, 6:]
+    assert (counts > 0.4).sum() == lit
 
 
 def convolved(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:

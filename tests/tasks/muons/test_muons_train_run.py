@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import h5py
 import numpy as np
@@ -20,6 +23,7 @@ from trigger_ml.tasks.muons.store import read_muons, write_muons
 from trigger_ml.tasks.muons.train import TrainingResult, held_out_images, train_segmenter
 from trigger_ml.tasks.muons.train_files import FILES
 from trigger_ml.tasks.muons.training_recipe import SegmenterRecipe, read_segmenter_recipe
+from trigger_ml.tasks.muons.training_start import first_weights
 
 IMAGES = 400
 RECIPE = SegmenterRecipe.model_validate(
@@ -65,10 +69,11 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Train
 
 
 def weights(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Those of the recipe's layers."""
     found: list[tuple[str, np.ndarray]] = []
 
     def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
+        if isinstance(item, h5py.Dataset) and name.startswith("conv"):
             found.append((name.rpartition("/")[2], item[()]))
 
     with h5py.File(path) as file:
@@ -106,6 +111,16 @@ def test_weights_lie_on_their_grids_and_are_pruned(trained: tuple[TrainingResult
     assert result.sparsity == zeros / sum(values.size for values in kernels)
 
 
+def test_the_first_layer_keeps_its_windows(trained: tuple[TrainingResult, Any]) -> None:
+    """Rounded from the start, so that both networks have the same, with whole weights."""
+    result, _ = trained
+    for name in ("model.h5", "float_baseline.h5"):
+        kernel = next(
+            values for item, values in weights(result.directory / name) if "kernel" in item
+        )
+        assert np.array_equal(kernel, np.rint(first_weights(RECIPE)[0][0])), name
+
+
 def test_the_threshold_is_zero(trained: tuple[TrainingResult, Any], data: Path) -> None:
     """Marking the logits above zero, computed here, gives the figures that were written."""
     result, _ = trained
@@ -124,7 +139,7 @@ def test_the_threshold_is_zero(trained: tuple[TrainingResult, Any], data: Path) 
 
 
 def masks(model: Path, hits: np.ndarray) -> np.ndarray:
-    """The network, written out with NumPy."""
+    """What the network marks, written out with NumPy."""
     values = hits.astype(np.float64)
     with h5py.File(model) as file:
         for number, layer in enumerate(RECIPE.layers, 1):
@@ -139,17 +154,65 @@ def masks(model: Path, hits: np.ndarray) -> np.ndarray:
             if number < len(RECIPE.layers):
                 step = 2.0 ** (layer.activation_integer - layer.activation_bits)
                 values = np.clip(np.rint(values / step) * step, 0, layer.saturation)
-    return np.asarray(values[..., 0] > 0)
+    return np.asarray((values[..., 0] > 0) & hits.any(axis=-1))
+
+
+ONLY_HITS: Final = """
+import sys
+import numpy as np
+from trigger_ml.keras2 import bind_keras
+bind_keras()
+import tf_keras as keras
+from qkeras.utils import _add_supported_quantized_objects
+from trigger_ml.tasks.muons.trainer_networks import network
+from trigger_ml.tasks.muons.training_recipe import SegmenterRecipe
+objects = {}
+_add_supported_quantized_objects(objects)
+x = np.load(sys.argv[2] + "/events.npz")["x"][:100].astype(np.float32)
+found = {"x": x}
+for name in ("model", "float_baseline"):
+    model = keras.models.load_model(f"{sys.argv[2]}/{name}.h5", objects, compile=False)
+    found[name] = model.predict(x, verbose=0)[..., 0]
+    found[f"{name}_ones"] = model.get_layer("layers_hit").get_weights()[0]
+recipe = SegmenterRecipe.model_validate_json(sys.argv[1])
+training = network(recipe, stage=recipe.stages[0])
+for layer in training.layers:
+    layer.set_weights(model.get_layer(layer.name).get_weights() if layer.weights else [])
+found["training"] = training.predict(x, verbose=0)[..., 0]
+np.savez(sys.argv[3], **found)
+"""
+
+
+def test_only_cells_with_a_hit_are_marked(
+    trained: tuple[TrainingResult, Any], tmp_path: Path
+) -> None:
+    """By the files themselves; and what trains leaves the other cells out."""
+    folder, out = trained[0].directory, tmp_path / "found.npz"
+    asked = [ONLY_HITS, RECIPE.model_dump_json(), folder, out]
+    subprocess.run([sys.executable, "-c", *map(str, asked)], check=True, capture_output=True)
+    found = np.load(out)
+    hit = found["x"].any(axis=-1)
+    for name in ("model", "float_baseline"):
+        assert np.array_equal(found[f"{name}_ones"], np.ones((1, 1, 6, 1)))
+        assert not found[name][~hit].any() and (found[name][hit] < 0).any()
+    steps = found["model"] / RECIPE.logit_step
+    assert np.array_equal(steps, np.rint(steps)) and (steps % 2 == 1).any()
+    assert np.array_equal(steps >= 1, masks(folder / "model.h5", found["x"])), "as it is compiled"
+    assert found["training"][hit] == pytest.approx(found["float_baseline"][hit], abs=1e-4)
+    assert (found["training"][~hit] == -1000).all()
 
 
 def test_what_was_measured(trained: tuple[TrainingResult, Any]) -> None:
     result, _ = trained
+    hits = np.load(result.directory / "events.npz")["x"].any(axis=-1).sum(axis=(1, 2)).max()
     metrics = json.loads((result.directory / "metrics.json").read_text())
     assert set(metrics["networks"]) == {"float", "quantized"}
     for mask in metrics["networks"].values():
         assert set(mask["background"]) == {"1", "5", "10"}
         rising = [item["efficiency"]["value"] for item in mask["curve"]]
         assert rising == sorted(rising)
+        most = mask["curve"][-1]["fakes"]["value"]
+        assert most < hits, "a threshold below zero does not mark the cells without a hit"
     assert len(metrics["equal_efficiency"]) == 2, "the best of all, and of CMS's patterns"
     for equal in metrics["equal_efficiency"]:
         for found in equal["networks"].values():
@@ -168,6 +231,51 @@ def test_an_equal_recipe_gives_equal_weights(
         )
         assert all(np.array_equal(left, right) for (_, left), (_, right) in pairs)
     assert again.results == trained[0].results
+
+
+LOSSES: Final = """
+import sys
+import numpy as np
+from trigger_ml.keras2 import bind_keras
+bind_keras()
+import tensorflow as tf
+from trigger_ml.tasks.muons.trainer_loss import piece_loss
+from trigger_ml.tasks.muons.training_recipe import SegmenterRecipe
+recipe = SegmenterRecipe.model_validate_json(sys.argv[1])
+given = np.load(sys.argv[2])
+logits = tf.constant(given["logits"])
+with tf.GradientTape() as tape:
+    tape.watch(logits)
+    losses = piece_loss(recipe)(tf.constant(given["true"]), logits)
+np.savez(sys.argv[3], losses=losses, gradient=tape.gradient(losses, logits))
+"""
+
+
+def test_what_a_piece_costs(tmp_path: Path) -> None:
+    """Written out cell by cell: three pieces with muons, one of them crowded, and two without."""
+    recipe = SegmenterRecipe.model_validate({"crops": {"width": 20, "margin": 6}})
+    training, random = recipe.training, np.random.default_rng(1)
+    logits = random.normal(0, 2, (5, 8, 20, 1)).astype(np.float32)
+    true = (random.random(logits.shape) < 0.1).astype(np.float32)
+    true[2], true[3:] = random.random((8, 20, 1)) < 0.4, 0.0
+    np.savez(tmp_path / "given.npz", logits=logits, true=true)
+    asked = [LOSSES, recipe.model_dump_json(), tmp_path / "given.npz", tmp_path / "found.npz"]
+    subprocess.run([sys.executable, "-c", *map(str, asked)], check=True, capture_output=True)
+    found = np.load(tmp_path / "found.npz")
+    for piece in range(5):
+        inside = (slice(None), slice(6, 14), 0)
+        values = training.logit_scale * logits[piece][inside]
+        marked = true[piece][inside] > 0
+        wanted = np.logaddexp(0, values[~marked]).sum()
+        if not marked.any():
+            wanted += training.empty_weight * np.logaddexp(0, values.max())
+        missed = np.logaddexp(0, -np.sort(values[marked])[::-1])[:32]
+        needed = math.floor(0.6 * marked.sum()) + 1
+        wanted += training.true_weight * missed[:needed].sum()
+        wanted += training.true_weight * training.rest_weight * missed[needed:].sum()
+        assert found["losses"][piece] == pytest.approx(wanted, rel=1e-4)
+    assert np.isfinite(found["gradient"]).all()
+    assert not found["gradient"][:, :, :6].any() and not found["gradient"][:, :, 14:].any()
 
 
 def test_a_diverging_training_says_so() -> None:

@@ -30,6 +30,7 @@ from trigger_ml.graph.model import (
     UpSample2D,
 )
 from trigger_ml.graph.types import FixedType
+from trigger_ml.lower.stream.cuts import cut_before_product
 from trigger_ml.lower.stream.layout import (
     KernelPlan,
     Read,
@@ -95,7 +96,8 @@ def plan(graph: FixedGraph, lanes: int) -> StreamPlan:
                 f"use {max(ceil(lanes / grain), 1) * grain}",
             )
         )
-    return _Planner(graph, lanes, RowNetwork(graph)).run()
+    laid = cut_before_product(graph)
+    return _Planner(laid, lanes, RowNetwork(laid)).run()
 
 
 def _grain(graph: FixedGraph) -> int:

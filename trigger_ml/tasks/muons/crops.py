@@ -20,19 +20,28 @@ NEAR: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """n pieces of images. hits: words, (n, 8, width) uint8. true: their true cells, likewise."""
+    """n pieces of images. hits: words, (n, 8, width) uint8. true: their true cells, likewise.
+    weight: what each counts, (n,)."""
 
     hits: Words
     true: NDArray[np.bool_]
+    weight: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.hits)
 
 
-def cut(hits: Words, truth: Words, recipe: Crops, rng: np.random.Generator) -> Pieces:
+def cut(
+    hits: Words,
+    truth: Words,
+    recipe: Crops,
+    rng: np.random.Generator,
+    weight: NDArray[np.float32] | None = None,
+) -> Pieces:
     """Cut ``recipe.per_image`` pieces out of every image.
 
-    hits, truth: words, shape (images, 8, 384). A piece holds one of the image's true strips, or
+    hits, truth: words, shape (images, 8, 384). weight: what an image's pieces count, shape
+    (images,), 1 where it is not given. A piece holds one of the image's true strips, or
     of an empty image the strip with most layers hit, at a random place inside its margins; or it
     lies anywhere. It may reach over the edge of the image
     by its margin, where it is empty, as the network's padding is.
@@ -47,7 +56,9 @@ def cut(hits: Words, truth: Words, recipe: Crops, rng: np.random.Generator) -> P
     image = np.tile(np.arange(len(hits)), recipe.per_image)
     column = starts[:, None] + np.arange(recipe.width)
     pieces = [words[image[:, None], :, column].transpose(0, 2, 1) for words in padded]
-    return Pieces(np.ascontiguousarray(pieces[0]), np.ascontiguousarray(pieces[1] != 0))
+    counts = np.ones(len(hits), np.float32) if weight is None else weight
+    kept, true = (np.ascontiguousarray(part) for part in (pieces[0], pieces[1] != 0))
+    return Pieces(kept, true, counts[image])
 
 
 def _starts(

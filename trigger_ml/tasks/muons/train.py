@@ -32,7 +32,7 @@ from trigger_ml.tasks.muons.trainer_client import NETWORKS, Trainer, open_traine
 from trigger_ml.tasks.muons.training_recipe import SegmenterRecipe
 from trigger_ml.workspace import Workspace, open_workspace
 
-__all__ = ["TrainingResult", "held_out_images", "train_segmenter"]
+__all__ = ["TrainingResult", "held_out_images", "piece_weights", "train_segmenter"]
 
 
 def train_segmenter(
@@ -58,7 +58,8 @@ def train_segmenter(
             rows = _split(data, images, recipe)
             stage.note = f"{len(rows['train']):,} to train, {len(rows['test']):,} to test"
         train, test = images[rows["train"]], images[rows["test"]]
-        pieces = cut(train.hits, train.truth, recipe.crops, np.random.default_rng(recipe.seed))
+        rng = np.random.default_rng(recipe.seed)
+        pieces = cut(train.hits, train.truth, recipe.crops, rng, piece_weights(train, recipe))
         judge = Judge(test, recipe.working_point)
         with watch.stage("baseline", "run the pattern finder") as stage:
             for number, finder in enumerate(FINDERS, 1):
@@ -120,6 +121,13 @@ def _split(data: Path, images: Images, recipe: SegmenterRecipe) -> Mapping[str, 
     if blockers:
         raise DataError(blockers)
     return rows
+
+
+def piece_weights(images: Images, recipe: SegmenterRecipe) -> NDArray[np.float32]:
+    """What the pieces of each image count, shape (images,)."""
+    softest = np.nan_to_num(images.pt, nan=np.inf).min(axis=1)
+    soft = softest < recipe.working_point.pt_min_gev
+    return np.where(soft, recipe.training.soft_weight, 1.0).astype(np.float32)
 
 
 def _set_thresholds(trainer: Trainer, images: Images, recipe: SegmenterRecipe) -> None:

@@ -13,12 +13,13 @@ STARTS: Final = {
     "patterns": "a pattern finder written as convolutions",
     "random": "random weights",
 }
+KEPT: Final = ", whose first layer stayed as it was"
 HEAD: Final = """# Muon segmenter
 
 Marks the cells (partition, strip) of a chamber of six layers, 8 partitions and 384 strips that a
 muon passed: {kernels} convolutions with {filters} filters and {bits}-bit weights,
-{zero} of {total} of them zero. A cell is marked where its logit is above zero: the threshold is
-in the last bias.
+{zero} of {total} of them zero. A cell is marked where it has a hit and its logit is above zero:
+the threshold is in the last bias, and a product with "has a hit" makes other logits zero.
 
 This page is written by `trigger-ml train muons` from `metrics.json`.
 
@@ -47,16 +48,19 @@ CMS's own patterns:
 
 BODY: Final = """
 In the first table, `patterns` is the first of these settings. The pattern finder follows the one of
-the CMS ME0 trigger (see `trigger_ml/tasks/muons/baseline.py`); `metrics.json` has all settings.
+the CMS ME0 trigger (see `trigger_ml/tasks/muons/baseline.py`); `metrics.json` has all settings. It
+marks only cells with a hit, as the networks do.
 
 ![efficiency against transverse momentum](efficiency_pt.png)
 ![efficiency against fakes](fakes.png)
 
 ## Use it
 
-    trigger-ml compile model.h5 --data events.npz
+    trigger-ml compile model.h5 --data events.npz --config compile.yaml
 
-`events.npz` holds test images: `x` (n, 8, 384, 6), one bit each, and `y` (n, 8, 384).
+with `firmware: {{output: threshold, threshold: {step:g}}}` in `compile.yaml`: logits are multiples
+of {step:g}, so those above zero reach it, and cells without a hit do not. `events.npz` holds test
+images: `x` (n, 8, 384, 6), one bit each, and `y` (n, 8, 384).
 
 The network marks cells, not single hits: one output for six inputs makes the firmware's last layer
 and its output six times smaller, and nothing is lost downstream, where the hits of a marked cell
@@ -70,15 +74,18 @@ Images of `trigger-ml data muons`, seed {sample_seed}; split by number: {split}.
 
 - The chamber is simulated from parameters; see `trigger_ml/tasks/muons/chamber.py` for those that
   are assumptions. A trigger must retrain on its own hits.
-- Muons below {pt:g} GeV are found less often: see the plot.
+- Muons below {pt:g} GeV are found less often: see the plot. In the training, an image with one
+  counted {soft:g} times as much as any other.
 - One training, seed {seed}: the intervals cover the test images, not the spread of trainings.
 
 ## Made with
 
 `recipe.yaml`, and {versions}. The float network has the same layers, its ReLUs saturating at the
-same values. It was trained first ({float_epochs} epochs, from {start}), then pruned by
+same values. It was trained first ({float_epochs} epochs, from {start}{kept}), then pruned by
 magnitude in floating point ({pruned_epochs} epochs); then the activations and the weights
-went to their grids, one layer after the other, while what follows trained on.
+went to their grids, one layer after the other, while what follows trained on. The loss follows
+what is judged: every fake cell counts, of a muon's cells those that a match needs, and of an
+empty chamber above all its highest cell.
 """
 
 
@@ -104,6 +111,9 @@ def model_card(metrics: Mapping[str, Any], recipe: SegmenterRecipe) -> str:
         "float_epochs": recipe.training.float_epochs,
         "pruned_epochs": recipe.training.pruned_epochs,
         "start": STARTS[recipe.start],
+        "kept": KEPT if recipe.first_layer_kept else "",
+        "step": recipe.logit_step,
+        "soft": recipe.training.soft_weight,
     }
     rows = "\n".join(_rows(metrics, metrics["equal_efficiency"][0]["finder"]))
     same = "\n".join(

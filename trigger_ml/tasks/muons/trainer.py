@@ -23,6 +23,7 @@ from trigger_ml.keras2 import bind_keras
 from trigger_ml.serving import serve
 from trigger_ml.tasks.muons.chamber import LAYERS
 from trigger_ml.tasks.muons.images import unpack
+from trigger_ml.tasks.muons.trainer_loss import piece_loss
 from trigger_ml.tasks.muons.trainer_networks import network, on_grids
 from trigger_ml.tasks.muons.training_recipe import SegmenterRecipe, Stage
 from trigger_ml.tasks.muons.training_start import first_weights
@@ -60,8 +61,14 @@ class _Trainer:
         self._float: Weights = []
         self._networks: dict[str, Any] = {}
 
+    @property
+    def _names(self) -> list[str]:
+        """Of the layers in the recipe."""
+        return [f"conv{number + 1}" for number in range(len(self._recipe.layers))]
+
     def start(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Take the pieces: arrays hits and true of :class:`trigger_ml.tasks.muons.crops.Pieces`."""
+        """Take the pieces: arrays hits, true and weight of
+        :class:`trigger_ml.tasks.muons.crops.Pieces`."""
         import tensorflow as tf
         import tf_keras as keras
 
@@ -109,7 +116,7 @@ class _Trainer:
     def threshold(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Lower the last bias so that the cells at ``least`` and above are those above zero."""
         name, item = request["network"], self._recipe.layers[-1]
-        layer = self._networks[name].get_layer(f"conv{len(self._recipe.layers)}")
+        layer = self._networks[name].get_layer(self._names[-1])
         kind = FixedType(item.bias_bits, item.bias_integer + 1)
         step = kind.step if name == "quantized" else FLOAT_STEP
         shift = (math.ceil(request["least"] / step) - 1) * step
@@ -123,14 +130,19 @@ class _Trainer:
         return {"shift": shift}
 
     def logits(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Write one network's logits of whole images, float32 (images, 8, 384)."""
+        """Write one network's logits of whole images, float32 (images, 8, 384).
+
+        Minus infinity where a cell has no hit: no threshold marks it.
+        """
         hits = np.load(request["hits"], mmap_mode="r")
         answers = np.lib.format.open_memmap(request["output"], "w+", np.float32, hits.shape)
         model = self._networks[request["network"]]
         for first in range(0, len(hits), PREDICT_BATCH):
             part = slice(first, first + PREDICT_BATCH)
-            images = unpack(np.asarray(hits[part])).astype(np.float32)
-            answers[part] = np.asarray(model(images, training=False))[..., 0]
+            words = np.asarray(hits[part])
+            images = unpack(words).astype(np.float32)
+            found = np.asarray(model(images, training=False))[..., 0]
+            answers[part] = np.where(words != 0, found, -np.inf)
         answers.flush()
         return {}
 
@@ -139,15 +151,15 @@ class _Trainer:
         models = Path(request["models"])
         self._networks["quantized"].save(models / "model.h5", include_optimizer=False)
         self._networks["float"].save(models / "float_baseline.h5", include_optimizer=False)
-        return {"layers": weight_counts(self._networks["quantized"])}
+        counts = weight_counts(self._networks["quantized"])
+        return {"layers": {name: counts[name] for name in self._names}}
 
     def _keep(self) -> None:
         """Take the weights of the stage that has ended."""
         if self._student is None:
             return
-        names = [f"conv{number + 1}" for number in range(len(self._recipe.layers))]
         # A layer wrapped for pruning lists its masks behind its weights.
-        self._weights = [unwrapped(self._student, name).get_weights()[:2] for name in names]
+        self._weights = [unwrapped(self._student, name).get_weights()[:2] for name in self._names]
         if self._stage == 0:
             self._float = self._weights
 
@@ -162,7 +174,8 @@ class _Trainer:
         if self._weights:
             _put(model, on_grids(self._recipe, self._weights, stage.frozen))
         schedule = keras.optimizers.schedules.CosineDecay(stage.rate, steps)
-        model.compile(keras.optimizers.Adam(schedule, clipnorm=CLIP), self._loss())
+        adam = keras.optimizers.Adam(schedule, clipnorm=CLIP)
+        model.compile(adam, piece_loss(self._recipe), jit_compile=True)
         return model
 
     def _wrap(self, stage: Stage, steps: int) -> Callable[[Any, int], Any] | None:
@@ -180,33 +193,18 @@ class _Trainer:
 
         return held
 
-    def _loss(self) -> Callable[[Any, Any], Any]:
-        """Cross-entropy of the cells inside the margins, added up for each piece."""
-        import tensorflow as tf
-
-        training, margin = self._recipe.training, self._recipe.crops.margin
-        end = self._recipe.crops.width - margin
-
-        def loss(true: Any, logits: Any) -> Any:
-            scaled = training.logit_scale * logits
-            cells = tf.nn.weighted_cross_entropy_with_logits(true, scaled, training.true_weight)
-            pieces = tf.reduce_sum(cells[:, :, margin:end], axis=(1, 2, 3))
-            holds = tf.reduce_max(true, axis=(1, 2, 3))
-            return tf.reduce_mean(pieces * (holds + (1.0 - holds) * training.empty_weight))
-
-        return loss
-
     def _shuffled(self) -> Any:
         """The pieces in batches, in a new order every epoch."""
         import tensorflow as tf
 
         bits = tf.constant(np.arange(LAYERS, dtype=np.uint8))
 
-        def arrays(hits: Any, true: Any) -> tuple[Any, Any]:
+        def arrays(hits: Any, true: Any, weight: Any) -> tuple[Any, Any, Any]:
             channels = tf.bitwise.bitwise_and(tf.bitwise.right_shift(hits[..., None], bits), 1)
-            return tf.cast(channels, tf.float32), tf.cast(true[..., None], tf.float32)
+            return tf.cast(channels, tf.float32), tf.cast(true[..., None], tf.float32), weight
 
-        pieces = tf.data.Dataset.from_tensor_slices((self._pieces["hits"], self._pieces["true"]))
+        columns = tuple(self._pieces[name] for name in ("hits", "true", "weight"))
+        pieces = tf.data.Dataset.from_tensor_slices(columns)
         shuffled = pieces.shuffle(len(self._pieces["hits"]), seed=self._recipe.seed)
         return shuffled.batch(self._recipe.training.batch).map(arrays).prefetch(2)
 

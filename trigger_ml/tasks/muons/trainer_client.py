@@ -36,7 +36,8 @@ class Trainer:
         Raises ConfigError when a training diverges, ToolFailedError when the process dies.
         """
         arrays = self._scratch / "pieces.npz"
-        np.savez(arrays, allow_pickle=False, hits=pieces.hits, true=pieces.true)
+        columns = {"hits": pieces.hits, "true": pieces.true, "weight": pieces.weight}
+        np.savez(arrays, allow_pickle=False, **columns)
         started = self._ask("start", recipe=recipe.model_dump(mode="json"), pieces=str(arrays))
         for number, item in enumerate(recipe.stages):
             with watch.stage(item.name, f"train: {item.name}") as stage:

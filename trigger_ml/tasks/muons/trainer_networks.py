@@ -23,6 +23,9 @@ LEAK: Final = 0.1
 """Share of the gradient that passes an activation where it is zero or saturated: a one-bit one
 is, nearly everywhere, and would never be moved again."""
 
+NEVER: Final = -1e3
+"""A logit that is below all others, and still a number for every loss."""
+
 Wrap = Callable[[Any, int], Any]
 
 
@@ -36,6 +39,9 @@ def network(
 ) -> Any:
     """Keras model from hits (8, strips, 6) to one logit for each cell, (8, strips, 1).
 
+    Only a cell with a hit can be marked: the logit of any other is zero, which is not above zero,
+    or NEVER in a model for a stage of the training, where it shall count for nothing.
+
     quantized: the QKeras model that is compiled. Otherwise a model for a stage of the training,
     or without one the float network: its ReLUs saturate where the quantized ones do, so that its
     weights are a start for them. wrap: what to put around every convolution that trains.
@@ -47,6 +53,7 @@ def network(
     if quantized:
         bit = grid(FixedType(1, 1, signed=False), relu=False)
         tensor = QActivation(bit, name="input_grid")(tensor)
+    any_hit = _any_hit(tensor, quantized)
     frozen = stage.frozen if stage else 0
     for number, item in enumerate(recipe.layers):
         last = number == len(recipe.layers) - 1
@@ -56,6 +63,10 @@ def network(
         tensor = (wrap(layer, number) if wrap and number >= frozen else layer)(tensor)
         if not last:
             tensor = _activation(item, f"relu{number + 1}", quantized, stage)(tensor)
+    if stage is None:
+        tensor = keras.layers.Multiply(name="gated")([tensor, any_hit])
+    else:
+        tensor = keras.layers.Lambda(_only_hit, name="only_hit")([tensor, any_hit])
     return keras.Model(source, tensor, name="muon_segmenter" if quantized else "float_segmenter")
 
 
@@ -94,6 +105,31 @@ def _convolution(item: Convolution, name: str, on_grid: bool) -> Any:
         return keras.layers.Conv2D(**shape)
     grids = {"kernel_quantizer": _weight_grid(item), "bias_quantizer": _bias_grid(item)}
     return QConv2D(**shape, **grids)
+
+
+def _any_hit(hits: Any, quantized: bool) -> Any:
+    """One for each cell with a hit in any layer, zero for the others: (8, strips, 1)."""
+    import tf_keras as keras
+    from qkeras import QActivation, QConv2D
+
+    shape: dict[str, Any] = {
+        "filters": 1, "kernel_size": 1, "use_bias": False, "kernel_initializer": "ones",
+        "trainable": False, "name": "layers_hit"
+    }  # fmt: skip
+    if not quantized:
+        return keras.layers.ReLU(1.0, name="any_hit")(keras.layers.Conv2D(**shape)(hits))
+    one = grid(FixedType(2, 2), relu=False)
+    bit = grid(FixedType(1, 1, signed=False), relu=True)
+    layers_hit = QConv2D(**shape, kernel_quantizer=one)(hits)
+    return QActivation(bit, name="any_hit")(layers_hit)
+
+
+def _only_hit(both: Sequence[Any]) -> Any:
+    """The logits of cells with a hit, and NEVER for the others."""
+    import tensorflow as tf
+
+    logits, any_hit = both
+    return tf.where(any_hit > 0, logits, NEVER)
 
 
 def _activation(item: Convolution, name: str, quantized: bool, stage: Stage | None) -> Any:

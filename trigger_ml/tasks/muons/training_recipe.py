@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from trigger_ml.graph.types import FixedType
 from trigger_ml.settings import read_settings, to_yaml
 from trigger_ml.splits import Split
 from trigger_ml.tasks.muons.chamber import LAYERS, PARTITIONS, STRIPS
@@ -51,7 +52,7 @@ class Convolution(_Section):
     activation_integer: int = Field(default=2, ge=0, le=8)
     """Of the ReLU; the last layer has none."""
     sparsity: Share = 0.5
-    """Share of the weights that ends at zero."""
+    """Share of the weights that ends at zero, where they train."""
 
     @field_validator("kernel")
     @classmethod
@@ -74,19 +75,28 @@ class Convolution(_Section):
 
 
 def _layers() -> tuple[Convolution, ...]:
-    """Windows, slopes and back; about 3,400 LUT a column of strips by alkaid's cost model."""
+    """Windows, slopes and back; about 3,800 LUT a column of strips by yosys.
+
+    The first layer's biases are whole, as its weights are: a window with a bias of -0.5 would
+    round a single hit down to nothing.
+    """
     return (
         Convolution(
             kernel=(3, 3),
-            filters=8,
-            bias_bits=4,
+            filters=9,
+            bias_bits=3,
             bias_integer=2,
             activation_bits=1,
             activation_integer=1,
-            sparsity=0.87,
         ),
         Convolution(
-            kernel=(1, 7), filters=6, weight_bits=5, bias_bits=7, activation_bits=3, sparsity=0.75
+            kernel=(1, 7),
+            filters=4,
+            weight_bits=5,
+            weight_integer=1,
+            bias_bits=7,
+            activation_bits=3,
+            sparsity=0.66,
         ),
         Convolution(
             kernel=(3, 5),
@@ -95,7 +105,7 @@ def _layers() -> tuple[Convolution, ...]:
             weight_integer=3,
             bias_bits=8,
             bias_integer=5,
-            sparsity=0.55,
+            sparsity=0.4,
         ),
     )
 
@@ -103,9 +113,9 @@ def _layers() -> tuple[Convolution, ...]:
 class Crops(_Section):
     """What the network trains on: pieces of images, since it does the same at every strip."""
 
-    width: int = Field(default=48, ge=16, le=STRIPS)
+    width: int = Field(default=36, ge=16, le=STRIPS)
     """Strips of a piece, all partitions high."""
-    margin: int = Field(default=8, ge=0, le=64)
+    margin: int = Field(default=6, ge=0, le=64)
     """Strips at both its sides that do not count: the network does not see what is beyond."""
     per_image: int = Field(default=1, ge=1, le=16)
     anywhere: float = Field(default=0.15, ge=0, le=1)
@@ -132,20 +142,27 @@ class Training(_Section):
     """Epochs and steps: Adam, the rate falling on a cosine to zero in every stage."""
 
     float_epochs: int = Field(default=4, ge=1, le=10_000)
-    float_learning_rate: float = Field(default=4e-3, gt=0, le=10)
+    float_learning_rate: float = Field(default=8e-3, gt=0, le=10)
     pruned_epochs: int = Field(default=6, ge=1, le=10_000)
     """Still in floating point, while weights are pruned."""
-    pruned_learning_rate: float = Field(default=3e-3, gt=0, le=10)
+    pruned_learning_rate: float = Field(default=5e-3, gt=0, le=10)
     frozen_epochs: int = Field(default=3, ge=1, le=10_000)
     """Of each stage in which the first layers keep their weights, which lie on their grids (see
     ``SegmenterRecipe.stages``)."""
-    frozen_learning_rate: float = Field(default=1.5e-3, gt=0, le=10)
-    batch: int = Field(default=64, ge=1, le=1_000_000)
+    frozen_learning_rate: float = Field(default=3e-3, gt=0, le=10)
+    batch: int = Field(default=128, ge=1, le=1_000_000)
     """Pieces a step."""
-    true_weight: float = Field(default=3.0, gt=0, le=1000)
-    """What a true cell counts in the cross-entropy, against 1 for any other."""
-    empty_weight: float = Field(default=5.0, gt=0, le=1000)
-    """What a piece without a true cell counts, against 1 for any other."""
+    true_weight: float = Field(default=5.0, gt=0, le=1000)
+    """What a true cell that a match needs counts in the cross-entropy, against 1 for a cell that
+    is not true."""
+    rest_weight: float = Field(default=0.05, ge=0, le=1)
+    """What a true cell beyond those counts, against 1 for one of those: a network that is to
+    find the last hit of every cluster marks more hits that no muon made."""
+    empty_weight: float = Field(default=80.0, ge=0, le=1000)
+    """What the highest cell of a piece without a true cell counts beside the sum."""
+    soft_weight: float = Field(default=0.8, gt=0, le=1000)
+    """What a piece counts of an image with a muon below the working point's transverse momentum,
+    against 1 for any other."""
     logit_scale: float = Field(default=0.7, gt=0, le=100)
     """What logits are multiplied with in the loss: the smaller, the larger are the weights of the
     last layer, and the coarser their grid may be."""
@@ -156,7 +173,7 @@ class Training(_Section):
 class WorkingPoint(_Section):
     """How the threshold on a cell is chosen, on the validation images."""
 
-    efficiency: float = Field(default=0.985, gt=0.5, lt=1)
+    efficiency: float = Field(default=0.988, gt=0.5, lt=1)
     """Share of the images with muons that are to be matched."""
     background: float = Field(default=5.0, ge=0, le=100)
     """Multiple of the nominal background of the images that count."""
@@ -192,9 +209,13 @@ class SegmenterRecipe(_Section):
     start: Literal["patterns", "random"] = "patterns"
     """First weights: of a pattern finder in three convolutions (windows of each layer, layers
     along slopes, back to the strips), or random ones."""
-    steepest: float = Field(default=4.5, ge=0, le=32)
+    steepest: float = Field(default=3.5, ge=0, le=32)
     """Strips from the first layer to the last of the steepest slope that the patterns begin
     with; half of the muons of 5 GeV bend by 3."""
+    keep_windows: bool = True
+    """Whether the first layer keeps the patterns that it begins with, rounded to its grids;
+    otherwise it trains too. With one bit behind a filter, a rounded weight changes what it sees,
+    and a trained first layer lost more when it was rounded than it had gained."""
     crops: Crops = Crops()
     pruning: Pruning = Pruning()
     training: Training = Training()
@@ -227,6 +248,19 @@ class SegmenterRecipe(_Section):
         return self
 
     @property
+    def first_layer_kept(self) -> bool:
+        """Whether the first layer is that of the patterns."""
+        return self.keep_windows and self.start == "patterns"
+
+    @property
+    def logit_step(self) -> float:
+        """What every logit of the quantized network is a multiple of."""
+        *before, last = self.layers
+        read = 2.0 ** (before[-1].activation_integer - before[-1].activation_bits) if before else 1
+        weight = FixedType(last.weight_bits, last.weight_integer + 1)
+        return min(weight.step * read, FixedType(last.bias_bits, last.bias_integer + 1).step)
+
+    @property
     def stages(self) -> tuple[Stage, ...]:
         """What is trained, one after the other.
 
@@ -237,10 +271,13 @@ class SegmenterRecipe(_Section):
         stayed there.
         """
         training, layers = self.training, len(self.layers)
+        kept = int(self.first_layer_kept)
+        begun = training.float_epochs, training.float_learning_rate
+        pruned = training.pruned_epochs, training.pruned_learning_rate
         held = training.frozen_epochs, training.frozen_learning_rate
         return (
-            Stage("float", training.float_epochs, training.float_learning_rate),
-            Stage("pruned", training.pruned_epochs, training.pruned_learning_rate, "rising"),
+            Stage("float", *begun, frozen=kept),
+            Stage("pruned", *pruned, "rising", frozen=kept),
             *(
                 Stage(f"{count} of {layers} layers frozen", *held, "held", True, count)
                 for count in range(min(1, layers - 1), layers)
