@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1] / "trigger_ml"
 STAGES = ("frontends", "lower", "simulate", "synth", "check", "report")
 PROCESSES = (
     "trigger_ml.frontends.hgq_worker",
+    "trigger_ml.frontends.onnx_worker",
     "trigger_ml.frontends.worker",
     "trigger_ml.tasks.jets.trainer",
     "trigger_ml.tasks.muons.trainer",

@@ -44,7 +44,8 @@ class SourceModel:
 
     sha256: of the file. parameters, nonzero: weights and biases, all and those not zero.
     layers: (name, class) in order. float_tail: layers after the last one that firmware holds
-    (a stripped softmax, say). versions: packages that read the file.
+    (a stripped softmax, say). versions: packages that read the file. notes: what was changed in
+    the model before anything was compared with it, in words.
     """
 
     file: str
@@ -55,6 +56,7 @@ class SourceModel:
     layers: tuple[tuple[str, str], ...]
     float_tail: tuple[str, ...]
     versions: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ def cli() -> None:
 @click.argument("model", type=FILE)
 @click.option("--config", "config_file", type=FILE, help="YAML file; flags below override it.")
 @click.option("--data", type=FILE, help="Events: .npz, .npy, .h5 or .csv.")
+@click.option("--target", help="Preset: cms-l1, cms-l1-correlator or atlas-l0.")
 @click.option("--part", help="FPGA part or device, such as VU13P.")
 @click.option("--clock", help="Target clock: 360, 360MHz or 2.778ns.")
 @click.option("--latency-budget", type=float, help="Longest latency, in ns.")
@@ -50,12 +51,18 @@ def cli() -> None:
 @click.option("--backend", help="hls4ml backend [Vitis].")
 @click.option("--simulator", type=click.Choice(["verilator", "icarus", "ghdl"]))
 @click.option("--keep-softmax", is_flag=True, help="Firmware computes the softmax itself.")
-@click.option("--quick", is_flag=True, help="Leave open synthesis out.")
+@click.option(
+    "--synth",
+    type=click.Choice(["yosys", "vivado", "vitis", "none"]),
+    help="What counts the resources [yosys].",
+)
+@click.option("--quick", is_flag=True, help="Leave synthesis out.")
 @click.option("--json", "as_json", is_flag=True, help="Print report.json on standard output.")
 def compile_command(
     model: Path,
     config_file: Path | None,
     data: Path | None,
+    target: str | None,
     part: str | None,
     clock: str | None,
     latency_budget: float | None,
@@ -63,6 +70,7 @@ def compile_command(
     backend: str | None,
     simulator: str | None,
     keep_softmax: bool,
+    synth: str | None,
     quick: bool,
     as_json: bool,
 ) -> None:
@@ -70,12 +78,14 @@ def compile_command(
     from trigger_ml.config import load_config, parse_clock
 
     overrides: dict[str, Any] = {
+        "target.preset": target,
         "target.part": part,
         "target.clock_mhz": parse_clock(clock) if clock is not None else None,
         "budget.latency_ns": latency_budget,
         "firmware.backend": backend,
         "firmware.output": "softmax" if keep_softmax else None,
         "verify.simulator": simulator,
+        "verify.synth": synth,
         "verify.synthesis": False if quick else None,
     }
     config = load_config(config_file, overrides)
@@ -100,7 +110,7 @@ def _compile(
 
 @cli.command()
 @click.argument("build", type=FILE)
-@click.option("--quick", is_flag=True, help="Leave open synthesis out.")
+@click.option("--quick", is_flag=True, help="Leave synthesis out.")
 def check(build: Path, quick: bool) -> None:
     """Repeat every measurement of BUILD and hold it to its lock file."""
     from trigger_ml.pipeline import check_build
@@ -121,20 +131,37 @@ def check(build: Path, quick: bool) -> None:
 @click.argument("build", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print report.json.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the summary as Markdown.")
-def report(build: Path, as_json: bool, as_markdown: bool) -> None:
+@click.option(
+    "--import",
+    "folder",
+    type=FILE,
+    help="Put Vivado's and Vitis HLS's reports below it into BUILD.",
+)
+@click.option("--design", help="Top that was synthesized, for --import [the build's].")
+def report(
+    build: Path, as_json: bool, as_markdown: bool, folder: Path | None, design: str | None
+) -> None:
     """Show the report of BUILD."""
     from trigger_ml.report.markdown import markdown
     from trigger_ml.report.schema import load_report
     from trigger_ml.report.terminal import terminal_summary
 
-    found = load_report(build)
+    if folder is None:
+        found = load_report(build)
+    else:
+        from trigger_ml.vendor_import import import_reports
+
+        command = shlex.join(["trigger-ml", *sys.argv[1:]])
+        found = import_reports(build, folder, design=design, command=command)
     if as_json:
         click.echo(found.to_text(), nl=False)
     elif as_markdown:
         click.echo(markdown(found))
     else:
-        folder = build if build.is_dir() else build.parent
-        console().print(terminal_summary(found, shown(folder / "report.html")))
+        where = build if build.is_dir() else build.parent
+        console().print(terminal_summary(found, shown(where / "report.html")))
+    if folder is not None:
+        sys.exit(0 if found.passed else EXIT_VERDICT)
 
 
 @cli.group()

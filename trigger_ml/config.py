@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from trigger_ml.errors import Blocker, ConfigError
 from trigger_ml.settings import FixedTypeText, check_settings, read_yaml, with_overrides
+from trigger_ml.targets import with_preset
 
 __all__ = [
     "Budget",
@@ -64,6 +65,9 @@ class _Section(BaseModel):
 class Target(_Section):
     """The part and its clock."""
 
+    preset: str | None = None
+    """A place in a trigger, such as cms-l1, whose part, clock and budget hold where a key of them
+    is not given; see :mod:`trigger_ml.targets`."""
     part: str = "xcvu13p-flga2577-2-e"
     """Full part name, or a device such as VU13P."""
     clock_mhz: float = Field(default=360.0, gt=0, le=1500)
@@ -89,8 +93,8 @@ class Firmware(_Section):
     backend: str = "Vitis"
     """hls4ml backend of the HLS project."""
     io_type: Literal["auto", "io_parallel", "io_stream"] = "auto"
-    """hls4ml interface type; auto is io_stream for a model with a convolution and io_parallel
-    for any other."""
+    """hls4ml interface type; auto is io_stream for a model with convolutions that ends in an
+    image and io_parallel for any other."""
     output: OutputKind = OutputKind.LOGITS
     threshold: float = 0.0
     """Cut on each logit, for output: threshold."""
@@ -112,22 +116,17 @@ class Firmware(_Section):
     softmax_bits: int = Field(default=10, ge=4, le=14)
     """Address width of the two softmax tables, for output: softmax."""
 
-    def interface(self, convolution: bool) -> str:
-        """hls4ml's interface type of a model, with a convolution or without one.
+    def streams(self, streamable: bool) -> bool:
+        """Whether a network becomes a stream of columns; if not, it is one flat pipeline.
 
-        Raises ConfigError for a convolution with all pixels in parallel, which g++ had not
-        compiled after 1,500 s for 8 x 384 x 6 inputs.
+        streamable: it has a convolution and ends in an image.
         """
-        if convolution and self.io_type == "io_parallel":
-            raise ConfigError(
-                Blocker(
-                    "firmware.io_type",
-                    "io_parallel unrolls a convolution over all pixels, which no compiler ends",
-                    "use firmware.io_type: auto or io_stream",
-                )
-            )
+        return streamable and self.io_type != "io_parallel"
+
+    def interface(self, streamable: bool) -> str:
+        """hls4ml's interface type of a network that can be a stream of columns, or cannot."""
         if self.io_type == "auto":
-            return "io_stream" if convolution else "io_parallel"
+            return "io_stream" if streamable else "io_parallel"
         return self.io_type
 
 
@@ -145,9 +144,19 @@ class Verify(_Section):
     """Draws over the whole input type, on top of the events."""
     seed: int = Field(default=1, ge=0)
     synthesis: bool = True
-    """Run open synthesis (yosys)."""
+    """Run synthesis at all."""
+    synth: Literal["yosys", "vivado", "vitis", "none"] = "yosys"
+    """What counts the resources: open synthesis, or a vendor tool that is on PATH. vivado places
+    and routes the RTL, vitis synthesizes the HLS project."""
+    synth_timeout_s: float | None = Field(default=8 * 3600.0, gt=0)
+    """Wall time of a vendor tool, after which it has failed."""
     cross_simulate: int = Field(default=300, ge=0)
     """Vectors through a second simulator, and through the VHDL, where those are installed."""
+
+    @property
+    def engine(self) -> str:
+        """What runs: "yosys", "vivado", "vitis" or "none"."""
+        return self.synth if self.synthesis else "none"
 
     def on_images(self, size: int) -> Verify:
         """The same for a network with convolutions: counts that nobody set come down.
@@ -170,25 +179,28 @@ class Config(_Section):
     firmware: Firmware = Firmware()
     verify: Verify = Verify()
 
+    def pixel_problems(self) -> list[Blocker]:
+        """What a network that ends in an image cannot have as its decision."""
+        if self.firmware.output not in (OutputKind.ARGMAX, OutputKind.SOFTMAX):
+            return []
+        what = (
+            f"{self.firmware.output} decides between the classes of an event, and a network that "
+            "ends in an image says something of each pixel"
+        )
+        fix = "use firmware.output: threshold (a mask) or logits"
+        return [Blocker("firmware.output", what, fix)]
+
+    def without_input_type(self) -> Config:
+        """The same for a model that has been given a quantizer on its input."""
+        firmware = self.firmware.model_copy(update={"input_type": None})
+        return self.model_copy(update={"firmware": firmware})
+
     def require_streamable(self) -> None:
-        """Refuse what a network with convolutions cannot have, all of it at once.
+        """Refuse what a stream of columns cannot have, all of it at once.
 
         Raises ConfigError.
         """
-        blockers: list[Blocker] = []
-        try:
-            self.firmware.interface(convolution=True)
-        except ConfigError as error:
-            blockers += error.blockers
-        if self.firmware.output in (OutputKind.ARGMAX, OutputKind.SOFTMAX):
-            blockers.append(
-                Blocker(
-                    "firmware.output",
-                    f"{self.firmware.output} decides between the classes of an event, and a "
-                    "network with convolutions says something of each pixel",
-                    "use firmware.output: threshold (a mask) or logits",
-                )
-            )
+        blockers = self.pixel_problems()
         if self.verify.simulator == "ghdl":
             blockers.append(
                 Blocker(
@@ -231,8 +243,9 @@ def parse_clock(text: str) -> float:
 def load_config(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Config:
     """Read a YAML file (or none) and put overrides, keyed "section.key", on top.
 
-    An override of None is ignored. Raises ConfigError listing every wrong key and value.
+    An override of None is ignored; a preset is under both. Raises ConfigError listing every wrong
+    key and value.
     """
     where = str(path) if path is not None else "configuration"
-    data = read_yaml(Config, path) if path is not None else {}
-    return check_settings(Config, with_overrides(data, overrides or {}), where)
+    data = with_overrides(read_yaml(Config, path) if path is not None else {}, overrides or {})
+    return check_settings(Config, with_preset(data, where), where)

@@ -101,7 +101,7 @@ PACKAGES: Final = (
     _Package("fastjet", "clusters jets for the jet task", required=False),
     _Package("awkward", "jagged arrays for the jet and track tasks", required=False),
     _Package("pyacts", "simulates detector hits for the track task", required=False),
-    _Package("onnxruntime", "evaluates ONNX models", required=False),
+    _Package("onnxruntime", "evaluates ONNX models, in a process of its own", required=False),
     _Package(
         "onnx",
         "reads ONNX models",
@@ -112,6 +112,10 @@ PACKAGES: Final = (
     ),
 )
 
+VENDOR_HOW: Final = (
+    "install it and source its settings64.sh, or run it elsewhere and report BUILD --import"
+)
+
 PROGRAMS: Final = (
     _Program("g++", "builds the C simulation and Verilator's model", True, ask=("--version",)),
     _Program("make", "builds Verilator's model", True, ask=("--version",)),
@@ -119,9 +123,9 @@ PROGRAMS: Final = (
     _Program("iverilog", "second Verilog simulator (Icarus)", ask=("-V",)),
     _Program("ghdl", "simulates the VHDL", ask=("--version",)),
     _Program("yosys", "open synthesis, where the wheel pyosys is not there", ask=("-V",)),
-    _Program("vivado", "vendor synthesis, placement and routing", how="install AMD Vivado"),
-    _Program("vitis_hls", "vendor HLS, up to 2024.1", how="install AMD Vitis"),
-    _Program("vitis-run", "vendor HLS, from 2024.1 on", how="install AMD Vitis"),
+    _Program("vivado", "placement and routing (compile --synth vivado)", how=VENDOR_HOW),
+    _Program("vitis_hls", "HLS, up to 2024.1 (compile --synth vitis)", how=VENDOR_HOW),
+    _Program("vitis-run", "HLS, from 2024.1 on (compile --synth vitis)", how=VENDOR_HOW),
 )
 
 

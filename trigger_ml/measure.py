@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trigger_ml import toolrun
 from trigger_ml.artifacts import (
@@ -21,7 +22,12 @@ from trigger_ml.artifacts import (
 )
 from trigger_ml.capacity import count_stream, room_hint
 from trigger_ml.check import physics
-from trigger_ml.check.budget import judge_equality, judge_resources, judge_timing
+from trigger_ml.check.budget import (
+    judge_equality,
+    judge_resources,
+    judge_timing,
+    judge_vendor,
+)
 from trigger_ml.check.divergence import Divergence
 from trigger_ml.check.equality import Comparison, compare
 from trigger_ml.config import OutputKind
@@ -29,14 +35,15 @@ from trigger_ml.design import Design, Measurements, PhysicsFindings, SourceCheck
 from trigger_ml.errors import ToolMissingError
 from trigger_ml.explain import explain_csim, explain_outputs, explain_source, on_grid
 from trigger_ml.frontends.client import Frontend
-from trigger_ml.graph.interpreter import chunk_events, evaluate, trace_edges
-from trigger_ml.graph.model import FixedGraph, Node, Softmax
+from trigger_ml.graph.interpreter import evaluate
+from trigger_ml.graph.model import FixedGraph, Softmax
+from trigger_ml.graph.types import Codes
 from trigger_ml.lower.rtl import pipeline
 from trigger_ml.lower.stream.write import StreamLogic
 from trigger_ml.measure_edges import edge_decisions, judge_edges
 from trigger_ml.measure_masks import judge_masks, mask_decisions
 from trigger_ml.progress import Stopwatch
-from trigger_ml.report.ranges import ObservedRange
+from trigger_ml.report.ranges import ObservedRange, observe
 from trigger_ml.simulate import csim
 from trigger_ml.simulate.rtl import cosimulate, simulator
 from trigger_ml.simulate.vectors import CORNERS, EVENTS
@@ -44,8 +51,9 @@ from trigger_ml.synth.cost_model import estimate
 from trigger_ml.synth.devices import share
 from trigger_ml.synth.stream import synthesize_stream
 from trigger_ml.synth.yosys import synthesize
+from trigger_ml.vendor_stage import vendor_synthesis
 
-__all__ = ["anchor", "check_source", "measure"]
+__all__ = ["anchors", "check_source", "measure"]
 
 CROSS_SIMULATORS: Final = ("icarus", "ghdl")
 CROSS_SHARE: Final = 4
@@ -63,12 +71,11 @@ def check_source(
     with clock.stage("source", "source model in its own framework") as stage:
         outputs = frontend.evaluate(values)
         stage.note = f"{len(values):,} events"
-    node = anchor(network)
-    graph = replace(network, outputs=(node.name,))
+    graph = replace(network, outputs=anchors(network))
     with clock.stage("graph", "fixed-point graph in NumPy integers") as stage:
         graph_codes = evaluate(graph, vectors.codes, stage.moved)
         stage.note = f"{len(values):,} events"
-    codes = on_grid(outputs.logits.reshape(len(values), -1), node.type)
+    codes = _source_codes(graph, outputs.logits.reshape(len(values), -1))
     run = Run("source", codes, clock.seconds["source"])
     graph_run = Run("graph", graph_codes, clock.seconds["graph"])
     comparison = compare(graph_run, run)
@@ -78,10 +85,21 @@ def check_source(
     return SourceCheck(run, outputs.logits, outputs.tail, graph_run, comparison, divergence)
 
 
-def anchor(network: FixedGraph) -> Node:
-    """The node that the source model's last layer before its softmax corresponds to."""
-    node = network.output_nodes[0]
-    return network.by_name[node.inputs[0]] if isinstance(node.operation, Softmax) else node
+def anchors(network: FixedGraph) -> tuple[str, ...]:
+    """The nodes that the source model's outputs, before their softmax, correspond to."""
+    return tuple(
+        node.inputs[0] if isinstance(node.operation, Softmax) else node.name
+        for node in network.output_nodes
+    )
+
+
+def _source_codes(graph: FixedGraph, values: NDArray[np.float64]) -> Codes:
+    """Flat rows of the source's outputs as codes of the graph's output types."""
+    ends = np.cumsum([node.size for node in graph.output_nodes])
+    parts = np.split(values, ends[:-1], axis=1)
+    return np.concatenate(
+        [on_grid(part, n.type) for part, n in zip(parts, graph.output_nodes, strict=True)], axis=1
+    )
 
 
 def measure(design: Design, source: SourceCheck, scratch: Path, clock: Stopwatch) -> Measurements:
@@ -120,6 +138,7 @@ def measure(design: Design, source: SourceCheck, scratch: Path, clock: Stopwatch
             config.budget,
             room_hint(design.logic, synthesis, config, design.device),
         ),
+        *judge_vendor(synthesis, config.target.clock_mhz),
         *_softmax_decisions(design, source, graph),
         *mask_decisions(found, source),
         *edge_decisions(found, source),
@@ -132,7 +151,7 @@ def measure(design: Design, source: SourceCheck, scratch: Path, clock: Stopwatch
 
 def _graph_run(graph: FixedGraph, design: Design, source: SourceCheck) -> Run:
     """A graph on all vectors; the source check's run where it has the same outputs."""
-    if graph.outputs == (anchor(design.network).name,):
+    if graph.outputs == anchors(design.network):
         return source.graph_run
     codes = evaluate(graph, design.vectors.codes)
     return Run("graph", codes, source.graph_run.seconds)
@@ -203,11 +222,14 @@ def _cosimulation(
 
 
 def _synthesis(design: Design, work: Path, clock: Stopwatch) -> tuple[Synthesis, ...]:
-    """Cost model, then yosys where it is asked for; the strongest last."""
+    """Cost model, then yosys or a vendor tool where it is asked for; the strongest last."""
     project = design.rtl[Hdl.VERILOG]
     with clock.stage("cost_model", "cost model"):
         found = [_estimate(design)]
-    if design.config.verify.synthesis:
+    engine = design.config.verify.engine
+    if engine in ("vivado", "vitis"):
+        found.append(vendor_synthesis(design, work, clock))
+    elif engine == "yosys":
         with clock.stage("synth", "open synthesis: yosys") as stage:
             count = synthesize_stream if project.stream else synthesize
             found.append(count(project, work=work))
@@ -255,7 +277,7 @@ def _physics(design: Design, source: SourceCheck, graph: Run) -> PhysicsFindings
         return judge_edges(design, vectors.edges, source, graph)
     if vectors.labels is None:
         return None
-    network = anchor(design.network)
+    network = design.network.by_name[anchors(design.network)[0]]
     firmware = network.type.decode(source.graph_run.codes[rows])
     if design.config.firmware.output is OutputKind.SOFTMAX:
         kind = design.firmware.output_nodes[0].type
@@ -289,10 +311,4 @@ def _ranges(graph: FixedGraph, vectors: Vectors) -> dict[str, ObservedRange]:
     """Codes seen on every edge: over the events, or over all vectors where there are none."""
     rows = vectors.rows(EVENTS)
     codes = vectors.codes[rows] if rows.stop > rows.start else vectors.codes
-    ranges: dict[str, ObservedRange] = {}
-    chunk = chunk_events(graph)
-    for start in range(0, len(codes), chunk):
-        for name, edge in trace_edges(graph, codes[start : start + chunk]).items():
-            seen = ObservedRange.of(edge, graph.by_name[name].type)
-            ranges[name] = ranges[name].merge(seen) if name in ranges else seen
-    return ranges
+    return observe(graph, codes)

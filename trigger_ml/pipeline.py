@@ -20,8 +20,9 @@ from trigger_ml.capacity import require_room
 from trigger_ml.check.lock import codes_digest, compare_locks, file_digests, read_lock
 from trigger_ml.config import Config
 from trigger_ml.design import Design, Measurements
-from trigger_ml.errors import ToolMissingError
+from trigger_ml.errors import Blocker, DataError, ToolMissingError
 from trigger_ml.events import Events, read_events, require_readable
+from trigger_ml.float_models import FixedPointModel, choose_types, is_float
 from trigger_ml.frontends.client import firmware_graph, open_model, reader_name, top_name
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.lower.build import trace_firmware, write_firmware
@@ -36,7 +37,9 @@ from trigger_ml.report.sections import Device as DeviceSection
 from trigger_ml.simulate.rtl import simulator
 from trigger_ml.simulate.vectors import make_vectors
 from trigger_ml.synth.devices import Device, find_device
+from trigger_ml.synth.vendor_run import require_vendor
 from trigger_ml.toolrun import require_tool
+from trigger_ml.vendor_stage import save_vendor
 from trigger_ml.workspace import open_workspace
 
 __all__ = ["CheckOutcome", "CompileOutcome", "Request", "check_build", "compile_model"]
@@ -91,13 +94,17 @@ def compile_model(request: Request, listener: Listener | None = None) -> Compile
     clock = Stopwatch(listener or Quiet())
     with open_workspace(request.output or Path("build") / top) as workspace:
         stage, scratch = workspace.stage, workspace.scratch
-        with clock.stage("load", _reading(request.model)):
-            frontend = open_model(request.model, config, scratch)
+        fixed = _fixed_point(request, scratch, clock)
+        model = fixed.file if fixed else request.model
+        if fixed:
+            config = config.without_input_type()
+        with clock.stage("load", _reading(model)):
+            frontend = open_model(model, config, scratch)
         with frontend:
             with clock.stage("lower_hls", f"hls4ml project ({config.firmware.backend})"):
                 network, hls = frontend.convert(config, stage / "hls", top)
             config = _counts(config, network)
-            events = _events(request.data, network, config)
+            events = _events(request.data, network, config, fixed)
             vectors = _vectors(network, events, config)
             source = check_source(frontend, network, vectors, clock)
         firmware = firmware_graph(network, config)
@@ -111,9 +118,11 @@ def compile_model(request: Request, listener: Listener | None = None) -> Compile
         design = Design(config, device, network, firmware, hls, logic, rtl, vectors, scores, names)
         found = measure(design, source, scratch, clock)
         design = replace(design, rtl=_with_delays(rtl, found))
-        records.save_design(stage, request.model, design, found.graph.codes)
+        records.save_design(stage, model, design, found.graph.codes)
+        save_vendor(stage, design.rtl[Hdl.VERILOG], config, scratch / "synth")
         with clock.stage("report", "report"):
-            report = _report(request, frontend.source, design, found, stage, clock)
+            source_model = _described(frontend.source, fixed)
+            report = _report(request, source_model, design, found, stage, clock)
             (stage / "report.json").write_text(report.to_text(), encoding="utf-8")
             (stage / "report.html").write_text(html_page(report), encoding="utf-8")
             (stage / "summary.md").write_text(markdown(report), encoding="utf-8")
@@ -174,7 +183,11 @@ def check_build(
 
 
 def require_programs(config: Config) -> None:
-    """Look for every program that a compilation needs; raises ToolMissingError naming all."""
+    """Look for every program that a compilation needs; raises ToolMissingError naming all.
+
+    Raises ConfigError where a vendor tool cannot do what is asked of it.
+    """
+    require_vendor(config.verify.engine, config.target.part, config.firmware.backend)
     missing = []
     for program in ("g++", "bash"):
         try:
@@ -202,21 +215,45 @@ def _recheck_config(config: Config, synthesis: bool) -> Config:
 
 def _counts(config: Config, network: FixedGraph) -> Config:
     """The configuration with the default counts of events that suit the network."""
-    if not network.has_convolution:
+    if not config.firmware.streams(network.streamable):
         return config
     return config.model_copy(update={"verify": config.verify.on_images(network.input_size)})
 
 
-def _events(path: Path | None, network: FixedGraph, config: Config) -> Events | None:
+def _fixed_point(request: Request, scratch: Path, clock: Stopwatch) -> FixedPointModel | None:
+    """A float model with types from the events, where both are given."""
+    if request.data is None or not is_float(request.model):
+        return None
+    with clock.stage("types", "fixed-point types from the events") as stage:
+        found = choose_types(request.model, request.data, request.config, scratch)
+        stage.note = f"{found.bits} bits, error {found.error:.2%} of the logits' spread"
+    return found
+
+
+def _described(source: SourceModel, fixed: FixedPointModel | None) -> SourceModel:
+    return replace(source, format=f"{source.format}, from {fixed.made_from}") if fixed else source
+
+
+def _events(
+    path: Path | None, network: FixedGraph, config: Config, fixed: FixedPointModel | None
+) -> Events | None:
+    """The user's events; with the logits of the float model, where that was given."""
     if path is None:
         return None
-    return read_events(
+    events = read_events(
         path,
         network.input_size,
         network.output_size,
         config.verify.events,
         mask_grid(network),
     )
+    if events.labels is not None and len(network.outputs) > 1:
+        what = f"holds labels, and the model has {len(network.outputs)} outputs"
+        fix = "leave them out: physics figures need one output"
+        raise DataError(Blocker(str(path), what, fix))
+    if fixed is None or events.float_scores is not None:
+        return events
+    return replace(events, float_scores=fixed.logits(events.inputs))
 
 
 def _vectors(network: FixedGraph, events: Events | None, config: Config) -> Vectors:

@@ -7,6 +7,7 @@ firmware.json         the same with the decision after it, which the RTL compute
 vectors.npz           input codes, where they come from, labels, expected output codes
 hls/                  the hls4ml project
 rtl/verilog, rtl/vhdl sources and project.json
+vendor/               the Tcl that places and routes the RTL; reports of a vendor tool that ran
 report.json, report.html, summary.md
 trigger-ml.lock.json
 """
@@ -158,7 +159,7 @@ def load_build(build: Path) -> Stored:
         ) from error
     if len(models) != 1:
         raise BuildError(f"{build / 'model'} holds {len(models)} files, not the one model")
-    interface = config.firmware.interface(network.has_convolution)
+    interface = config.firmware.interface(network.streamable)
     hls = HlsProject(build / "hls", network.name, config.firmware.backend, interface)
     return Stored(
         config,

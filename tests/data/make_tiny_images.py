@@ -1,4 +1,4 @@
-"""Writes tiny_conv.h5, tiny_unet.h5 and tiny_graph.h5, the networks on images for the tests.
+"""Writes tiny_conv, tiny_unet, tiny_graph and tiny_cnn.h5, the networks on images for the tests.
 
     TF_USE_LEGACY_KERAS=1 python tests/data/make_tiny_images.py
 
@@ -6,6 +6,7 @@ tiny_conv: 8 x 32 x 6, one bit each, three convolutions with same padding, one l
 tiny_unet: 16 x 32 x 2, a convolution, a pool, a deeper convolution, and back up beside the first.
 tiny_graph: four edges between three nodes, in five columns, and back to the edges; which ones meet
 is in convolutions of ones over the rows, and the last of three channels says which edges there are.
+tiny_cnn: a classifier of 8 x 8 x 1, the only one that ends in a vector and so is a flat pipeline.
 Made with tensorflow 2.21.0, tf_keras 2.21.0 and QKeras 0.9.0. The weights are random: what is
 tested is that every witness computes the same integers.
 """
@@ -20,7 +21,14 @@ import tf_keras
 
 sys.modules["keras"] = tf_keras
 import numpy as np
-from qkeras import QActivation, QConv2D, quantized_bits, quantized_relu
+from qkeras import (
+    QActivation,
+    QConv2D,
+    QDense,
+    QDepthwiseConv2D,
+    quantized_bits,
+    quantized_relu,
+)
 
 WEIGHTS = {
     "kernel_quantizer": "quantized_bits(4,1,alpha=1)",
@@ -104,9 +112,28 @@ def tiny_graph() -> tf_keras.Model:
     return tf_keras.Model(inputs, layer, name="tiny_graph")
 
 
+def tiny_cnn() -> tf_keras.Model:
+    """Zeros around, a stride, a window for each channel, means, and five classes."""
+    layers = tf_keras.layers
+    grids = {key: WEIGHTS[key] for key in ("kernel_quantizer", "bias_quantizer")}
+    own = {"depthwise_quantizer": grids["kernel_quantizer"], "bias_quantizer": None}
+    inputs = layer = layers.Input((8, 8, 1), name="pixels")
+    layer = QActivation(quantized_bits(4, 0, keep_negative=0, alpha=1), name="grid")(layer)
+    layer = layers.ZeroPadding2D(((1, 0), (0, 1)), name="around")(layer)
+    layer = QConv2D(3, (3, 3), strides=2, name="conv", **grids)(layer)
+    layer = QActivation(quantized_relu(4, 2), name="conv_relu")(layer)
+    layer = QDepthwiseConv2D((2, 2), padding="same", use_bias=False, name="own", **own)(layer)
+    layer = QActivation(quantized_relu(4, 3), name="own_relu")(layer)
+    layer = layers.AveragePooling2D(2, name="mean")(layer)
+    layer = layers.Flatten(name="flat")(layer)
+    layer = QDense(5, name="logits", **grids)(layer)
+    layer = layers.Activation("softmax", name="probability")(layer)
+    return tf_keras.Model(inputs, layer, name="tiny_cnn")
+
+
 def main() -> None:
     """Build, fill and save the models."""
-    for model in (tiny_conv(), tiny_unet(), tiny_graph()):
+    for model in (tiny_conv(), tiny_unet(), tiny_graph(), tiny_cnn()):
         random = np.random.default_rng(11)
         for part in model.layers:
             values = [random.uniform(-2, 2, array.shape) for array in part.get_weights()]

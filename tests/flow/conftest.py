@@ -15,7 +15,7 @@ from trigger_ml.config import Config, load_config
 from trigger_ml.design import Design, Measurements, SourceCheck
 from trigger_ml.graph.interpreter import evaluate
 from trigger_ml.lower.rtl import trace_graph
-from trigger_ml.measure import anchor, measure
+from trigger_ml.measure import anchors, measure
 from trigger_ml.pipeline import Request, compile_model
 from trigger_ml.progress import Quiet, Stopwatch
 from trigger_ml.records import load_build
@@ -77,8 +77,9 @@ def remeasure(build: Path, scratch: Path) -> Measurements:
     """All witnesses but the source model, on what lies in a build directory now."""
     stored = load_build(build)
     codes = stored.vectors.codes
-    node = anchor(stored.network)
-    reference = Run("graph", evaluate(replace(stored.network, outputs=(node.name,)), codes), 0.0)
+    names = anchors(stored.network)
+    node = stored.network.by_name[names[0]]
+    reference = Run("graph", evaluate(replace(stored.network, outputs=names), codes), 0.0)
     values = node.type.decode(reference.codes)
     source = SourceCheck(
         replace(reference, witness="source"),

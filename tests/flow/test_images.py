@@ -11,7 +11,7 @@ import pytest
 from trigger_ml.artifacts import HlsProject, Run, Vectors
 from trigger_ml.config import Config, load_config
 from trigger_ml.design import SourceCheck
-from trigger_ml.errors import ConfigError
+from trigger_ml.errors import ConfigError, ModelError
 from trigger_ml.explain import explain_csim
 from trigger_ml.frontends.client import open_model
 from trigger_ml.graph.interpreter import trace_edges
@@ -99,9 +99,12 @@ def test_one_rounding_mode_in_a_stream(converted: dict[str, Converted], tmp_path
     assert divergence.layer == "deep_relu"
 
 
-def test_all_pixels_in_parallel_are_refused(tmp_path: Path) -> None:
+def test_too_many_pixels_in_parallel_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trigger_ml.frontends.flat.MOST_PRODUCTS", 30_000)
     config = config_of("tiny_unet", **{"firmware.io_type": "io_parallel"})
-    with pytest.raises(ConfigError, match="unrolls a convolution over all pixels"):
+    with pytest.raises(ModelError, match="products with non-zero weights"):
         open_model(DATA / "tiny_unet.h5", config, tmp_path)
 
 
@@ -109,13 +112,12 @@ def test_what_a_stream_cannot_have_is_refused_before_any_work(tmp_path: Path) ->
     """All of it at once, and before a process is started."""
     changes = {
         "firmware.output": "argmax",
-        "firmware.io_type": "io_parallel",
         "verify.simulator": "ghdl",
     }
     with pytest.raises(ConfigError) as caught:
         open_model(DATA / "tiny_unet.h5", config_of("tiny_unet", **changes), tmp_path)
     found = {blocker.where: blocker for blocker in caught.value.blockers}
-    assert set(found) == {"firmware.io_type", "firmware.output", "verify.simulator"}
+    assert set(found) == {"firmware.output", "verify.simulator"}
     assert "threshold (a mask) or logits" in found["firmware.output"].fix
     assert "verilator or icarus" in found["verify.simulator"].fix
     for output, refused in (("softmax", True), ("threshold", False), ("logits", False)):

@@ -17,6 +17,7 @@ from trigger_ml.frontends.client import top_name
         ("build/signal", "nn_signal"),
         ("build/Class", "nn_class"),
         ("---.h5", "network"),
+        ("my__net_.h5", "my_net"),
     ],
 )
 def test_a_name_that_every_language_takes(path: str, name: str) -> None:

@@ -52,7 +52,7 @@ def test_a_network_with_a_skip_is_read() -> None:
     file = read_keras(DATA / "tiny_unet.h5")
     assert file.input_shape == (16, 32, 2)
     assert file.tail == "sigmoid"
-    assert file.has_convolution and file.has_input_quantizer
+    assert file.streamable and file.has_input_quantizer
     assert functional(file, "both")["inbound_nodes"] == [
         [["up", 0, 0, {}], ["down_relu", 0, 0, {}]]
     ]
@@ -81,14 +81,24 @@ def test_permutations_and_factors_that_cannot_be(tmp_path: Path) -> None:
         layer(config, "into_back")["config"]["dims"] = "as it was"
 
     text = refusal(tmp_path, change, "tiny_graph")
-    assert "layer start_rows: dims [1, 1, 2] are not an order of three axes" in text
+    assert "layer start_rows: dims [1, 1, 2] are not an order of axes" in text
     assert "layer into_back: dims 'as it was'" in text
 
     def wider(config: dict[str, Any]) -> None:
         layer(config, "there")["config"]["filters"] = 2
 
     text = refusal(tmp_path, wider, "tiny_graph")
-    assert "layer gate: (4, 5, 3) and (4, 5, 2): factors have one shape" in text
+    assert "layer gate: Multiply of (4, 5, 3) and (4, 5, 2): both have one shape" in text
+
+
+def test_a_relu_is_no_grid_of_the_input(tmp_path: Path) -> None:
+    """hls4ml 1.3 stops with an error where the first thing is a quantized_relu."""
+
+    def rectify(config: dict[str, Any]) -> None:
+        layer(config, "grid")["config"]["activation"] = "quantized_relu(4,2)"
+
+    file = read_keras(changed(tmp_path, rectify))
+    assert file.unquantized_inputs == ("pixels",) and not file.has_input_quantizer
 
 
 def test_a_sigmoid_inside_the_last_convolution_is_cut_off() -> None:
@@ -129,11 +139,8 @@ def test_everything_wrong_with_layers_on_images_at_once(tmp_path: Path) -> None:
         layer(config, "down")["config"].update(
             kernel_quantizer=None, dilation_rate=[2, 2], data_format="channels_first", filters=0
         )
-        layer(config, "deep")["config"].update(strides=[2, 2], padding="same")
-        layer(config, "mix")["config"].update(kernel_size=[1, 3], strides=[2, 1])
-        layer(config, "pool")["config"].update(strides=[1, 1])
         layer(config, "up")["config"].update(interpolation="bilinear", size=[0, 1])
-        layer(config, "both")["config"].update(axis=1)
+        layer(config, "both")["config"].update(axis=0)
         layer(config, "mask")["class_name"] = "QConv2DBatchnorm"
 
     text = refusal(tmp_path, spoil)
@@ -142,16 +149,33 @@ def test_everything_wrong_with_layers_on_images_at_once(tmp_path: Path) -> None:
         "layer down: data_format 'channels_first'",
         "layer down: 0 filters",
         "layer down: dilation_rate [2, 2]",
-        "layer deep: strides with padding='same'",
-        "layer pool: pool_size [2, 2] with strides [1, 1]",
         "layer up: size [0, 1]",
         "layer up: interpolation 'bilinear'",
-        "layer both: axis 1",
-        "layer mix: a kernel of one row with strides [2, 1]",
-        "layer mask: a QConv2DBatchnorm is not exact in hls4ml 1.3",
-        "fold it into the weights and bias of the layer before it",
+        "layer both: axis 0",
+        "layer mask: the layer class QConv2DBatchnorm has no firmware here",
     ):
         assert part in text
+
+
+def test_everything_that_a_stream_cannot_hold_at_once(tmp_path: Path) -> None:
+    def spoil(config: dict[str, Any]) -> None:
+        layer(config, "deep")["config"].update(strides=[2, 2], padding="same")
+        layer(config, "mix")["config"].update(kernel_size=[1, 3], strides=[2, 1], padding="valid")
+        layer(config, "pool")["config"].update(strides=[1, 1])
+        layer(config, "both")["config"].update(axis=1)
+
+    text = refusal(tmp_path, spoil)
+    for part in (
+        "layer deep: strides with padding='same'",
+        "layer pool: pool_size [2, 2] with strides [1, 1]",
+        "layer both: axis 1",
+        "layer mix: a kernel of one row with strides [2, 1]",
+    ):
+        assert part in text
+    # A flat pipeline can hold the first two.
+    with pytest.raises(ModelError) as caught:
+        read_keras(changed(tmp_path, spoil), parallel=True)
+    assert "deep" not in str(caught.value) and "layer both: axis 1" in str(caught.value)
 
 
 def test_float_weights_are_refused_with_advice(tmp_path: Path) -> None:
@@ -193,12 +217,6 @@ def test_shapes_that_do_not_fit_are_all_named(tmp_path: Path) -> None:
 
 
 def test_wiring_that_is_no_network(tmp_path: Path) -> None:
-    def three(config: dict[str, Any]) -> None:
-        nodes = layer(config, "both")["inbound_nodes"][0]
-        nodes.append(["down", 0, 0, {}])
-
-    assert "layer both: reads 3 layers, hls4ml joins two" in refusal(tmp_path, three)
-
     def skipped(config: dict[str, Any]) -> None:
         layer(config, "mix")["inbound_nodes"] = [[["up", 0, 0, {}]]]
 
@@ -207,4 +225,6 @@ def test_wiring_that_is_no_network(tmp_path: Path) -> None:
     def inner(config: dict[str, Any]) -> None:
         config["output_layers"] = [["down", 0, 0]]
 
-    assert 'the output is [["down", 0, 0]], not the last layer' in refusal(tmp_path, inner)
+    assert "layer probability: nothing reads it, and it is not an output" in refusal(
+        tmp_path, inner
+    )

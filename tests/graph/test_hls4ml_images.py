@@ -3,20 +3,26 @@
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from hls4ml.model.types import FixedPrecisionType
 
 from trigger_ml.errors import ModelError
 from trigger_ml.graph.hls4ml_images import (
+    is_wire,
     read_concatenate,
-    read_merge,
-    read_pooling2d,
+    read_conv,
+    read_cropping,
+    read_global_pooling,
+    read_padding,
+    read_pooling,
     read_resize,
     read_transpose,
     wire_edges,
 )
 from trigger_ml.graph.hls4ml_values import NO_PADDING, Edge, Reading
-from trigger_ml.graph.model import Concatenate, Input, MaxPool2D, Multiply, Node, Transpose
+from trigger_ml.graph.image_operations import AveragePool, Crop, MaxPool, ZeroPad
+from trigger_ml.graph.model import Concatenate, Conv2D, Input, MaxPool2D, Node, Transpose
 from trigger_ml.graph.types import FixedType
 
 KIND = FixedType(6, 3)
@@ -64,19 +70,82 @@ POOL = {"pool_op": "Max", "pool_height": 2, "pool_width": 2, "stride_height": 2,
 
 def test_pooling_compares_what_it_reads() -> None:
     wide = layer("Pooling2D", **POOL, accum_t=typed(8, 4))
-    operation, _ = read_pooling2d(wide, [READING], KIND)
+    operation, _ = read_pooling(wide, [READING], KIND)
     assert isinstance(operation, MaxPool2D) and operation.size == (2, 2)
     for narrow in (typed(5, 2), typed(6, 4)):
         with pytest.raises(ModelError, match="compares values of"):
-            read_pooling2d(layer("Pooling2D", **POOL, accum_t=narrow), [READING], KIND)
+            read_pooling(layer("Pooling2D", **POOL, accum_t=narrow), [READING], KIND)
+            read_global_pooling(layer("GlobalPooling2D", **POOL, accum_t=narrow), [READING], KIND)
 
 
-@pytest.mark.parametrize("change", [{"pool_op": "Average"}, {"stride_width": 1}, {"pad_left": 1}])
-def test_other_pooling_is_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(ModelError, match="use MaxPooling2D"):
-        read_pooling2d(
-            layer("Pooling2D", **{**POOL, **change}, accum_t=typed(8, 4)), [READING], KIND
-        )
+@pytest.mark.parametrize(
+    ("change", "made"),
+    [
+        ({"pool_op": "Average"}, AveragePool((2, 2), (2, 2), NO_PADDING, FixedType(8, 4))),
+        ({"stride_width": 1}, MaxPool((2, 2), (2, 1), NO_PADDING)),
+        ({"pad_left": 1}, MaxPool((2, 2), (2, 2), (0, 0, 1, 0))),
+    ],
+)
+def test_windows_of_any_kind(change: dict[str, Any], made: Any) -> None:
+    pooling = layer("Pooling2D", **{**POOL, **change}, accum_t=typed(8, 4))
+    operation, _ = read_pooling(pooling, [READING], KIND)
+    assert type(operation) is type(made)
+    for key in made.__slots__:
+        assert getattr(operation, key) == getattr(made, key)
+
+
+def test_windows_that_hls4ml_gets_wrong_are_refused() -> None:
+    """Beyond the image it puts a large value where there is no sign; zeros count in no mean."""
+    around = layer("Pooling2D", **POOL, pad_left=1, accum_t=typed(8, 4))
+    unsigned = Reading(FixedType(5, 3, False), (4, 4, 2), NO_PADDING)
+    with pytest.raises(ModelError, match="use ZeroPadding before it"):
+        read_pooling(around, [unsigned], KIND)
+    counted = layer("Pooling2D", **POOL, count_pad=True, accum_t=typed(8, 4))
+    with pytest.raises(ModelError, match="counts the zeros"):
+        read_pooling(counted, [READING], KIND)
+    with pytest.raises(ModelError, match="L2 pooling"):
+        kind = {**POOL, "pool_op": "L2"}
+        read_global_pooling(layer("GlobalPooling2D", **kind), [READING], KIND)
+
+
+def test_pooling_of_everything() -> None:
+    whole = layer("GlobalPooling2D", pool_op="Max", accum_t=typed(8, 4))
+    operation, _ = read_global_pooling(whole, [READING], KIND)
+    assert isinstance(operation, MaxPool) and operation.size == operation.strides == (4, 4)
+    sequence = Reading(KIND, (5, 2), NO_PADDING)
+    operation, _ = read_global_pooling(whole, [sequence], KIND)
+    assert isinstance(operation, MaxPool) and operation.size == (1, 5)
+
+
+def test_sequences_have_one_row() -> None:
+    pooling = layer("Pooling1D", pool_op="Max", pool_width=3, stride_width=3, accum_t=typed(8, 4))
+    operation, _ = read_pooling(pooling, [Reading(KIND, (6, 2), NO_PADDING)], KIND)
+    assert isinstance(operation, MaxPool2D) and operation.size == (1, 3)
+    operation, _ = read_padding(layer("ZeroPadding1D", pad_left=1, pad_right=2), [READING], KIND)
+    assert isinstance(operation, ZeroPad) and operation.padding == (0, 0, 1, 2)
+    sides = {"crop_top": 1, "crop_bottom": 2, "crop_left": 3, "crop_right": 4}
+    operation, _ = read_cropping(layer("Cropping2D", **sides), [READING], KIND)
+    assert isinstance(operation, Crop) and operation.cropping == (1, 2, 3, 4)
+
+
+def test_a_convolution_of_a_sequence() -> None:
+    values = {"weight": np.arange(12.0).reshape(3, 2, 2) / 8, "bias": np.array([0.5, -0.5])}
+    weights = {name: SimpleNamespace(data=data, type=typed(8, 4)) for name, data in values.items()}
+    sizes = {"filt_width": 3, "n_chan": 2, "n_filt": 2, "stride_width": 2, "pad_left": 1}
+    convolution = layer("Conv1D", **sizes, accum_t=typed(12, 6))
+    convolution.weights = weights
+    operation, _ = read_conv(convolution, [Reading(KIND, (6, 2), NO_PADDING)], KIND)
+    assert isinstance(operation, Conv2D)
+    assert operation.strides == (1, 2) and operation.padding == (0, 0, 1, 0)
+    assert np.array_equal(operation.weight[0] / 16, values["weight"])
+
+
+@pytest.mark.parametrize(("interface", "wire"), [("io_stream", True), ("io_parallel", False)])
+def test_zeros_are_the_streams_own_or_a_layer(interface: str, wire: bool) -> None:
+    around = layer("ZeroPadding2D")
+    around.model = SimpleNamespace(config=SimpleNamespace(get_config_value=lambda key: interface))
+    assert is_wire(around) == wire
+    assert is_wire(layer("Clone"))
 
 
 def test_resizing_and_joining() -> None:
@@ -90,10 +159,6 @@ def test_resizing_and_joining() -> None:
         read_concatenate(layer("Concatenate", axis=1), [READING, READING], KIND)
 
 
-def test_merges_and_transpositions() -> None:
-    operation, out = read_merge(layer("Merge", op="multiply"), [READING, READING], KIND)
-    assert isinstance(operation, Multiply) and out == KIND
-    with pytest.raises(ModelError, match=r"it: hls4ml's merge of kind average (?s:.*)use Multiply"):
-        read_merge(layer("Merge", op="average"), [READING, READING], KIND)
+def test_transpositions() -> None:
     operation, _ = read_transpose(layer("Transpose", perm=[2, 1, 0]), [READING], KIND)
     assert isinstance(operation, Transpose) and operation.axes == (2, 1, 0)

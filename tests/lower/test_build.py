@@ -24,6 +24,6 @@ def test_columns_and_flags_are_for_streams() -> None:
     with pytest.raises(ConfigError) as caught:
         trace_firmware(GRAPH, load_config(None, asked))
     assert [blocker.where for blocker in caught.value.blockers] == list(asked)
-    with pytest.raises(ConfigError, match=r"firmware\.flag_bits: is for networks with convol"):
+    with pytest.raises(ConfigError, match=r"firmware\.flag_bits: is for streams of columns"):
         trace_firmware(GRAPH, load_config(None, {"firmware.flag_bits": 8}))
     assert isinstance(trace_firmware(GRAPH, load_config(None)), Logic)

@@ -41,9 +41,8 @@ def test_resources_are_judged_by_the_strongest_origin(inputs: ReportInputs) -> N
     assert report.resources.device_share["lut"] == 5142 / 1_728_000
     assert report.resources.slr_share["lut"] == 5142 / 432_000
     assert report.resources.vendor is None
-    vendor = Synthesis(
-        "vivado", "2023.2", Resources(lut=5900, dsp=0), {}, {"wns_ns": 0.031}, 1200.0
-    )
+    details = {"timing_state": "routed", "slack_ns": 0.031}
+    vendor = Synthesis("vivado", "2023.2", Resources(lut=5900, dsp=0), {}, details, 1200.0)
     routed = build_report(replace(inputs, synthesis=(*inputs.synthesis, vendor)))
     assert routed.resources.judged_by == "vivado"
     assert routed.resources.vendor is not None
@@ -53,9 +52,18 @@ def test_resources_are_judged_by_the_strongest_origin(inputs: ReportInputs) -> N
 
 
 def test_a_clock_that_the_vendor_tool_misses_fails(inputs: ReportInputs) -> None:
-    vendor = Synthesis("vivado", "2023.2", Resources(lut=5900), {}, {"wns_ns": -0.4}, 1200.0)
+    details = {"timing_state": "routed", "slack_ns": -0.4}
+    vendor = Synthesis("vivado", "2023.2", Resources(lut=5900), {}, details, 1200.0)
     report = build_report(replace(inputs, synthesis=(*inputs.synthesis, vendor)))
     assert failures(report) == {"clock": "the vendor tool misses the clock by 0.400 ns"}
+
+
+@pytest.mark.parametrize("state", ["synthesized", "placed", None])
+def test_only_a_routed_design_closes_timing(inputs: ReportInputs, state: str | None) -> None:
+    details = {"timing_state": state, "slack_ns": 0.5}
+    vendor = Synthesis("vivado", "2023.2", Resources(lut=5900), {}, details, 1200.0)
+    report = build_report(replace(inputs, synthesis=(*inputs.synthesis, vendor)))
+    assert (report.pipeline.timing, report.pipeline.slack_ns) == ("estimate", None)
 
 
 def test_layers_carry_types_weights_costs_and_ranges(report: Report) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.lower.stream.networks import chain, edges_and_nodes, strided, u_net
+from tests.lower.stream.networks import chain, edges_and_nodes, residual, strided, u_net
 from trigger_ml.artifacts import CosimRun, RtlProject
 from trigger_ml.config import load_config
 from trigger_ml.errors import ToolFailedError
@@ -72,6 +72,7 @@ def simulate(
         (u_net(6, (4, 16, 2)), 4, 4),
         (u_net(7, (4, 18, 2)), 4, 5),
         (strided(5, (2, 33, 2)), 12, 3),
+        (residual(8, (2, 10, 2)), 2, 5),
         (edges_and_nodes(18, 1, 0), 1, 1),
         (edges_and_nodes(18, 5, 1), 2, 3),
     ],
@@ -84,6 +85,7 @@ def simulate(
         "u-net",
         "u-net odd",
         "strided",
+        "joins",
         "graph at once",
         "graph in columns",
     ],

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from trigger_ml.artifacts import CosimRun, Verdict
+from trigger_ml.artifacts import CosimRun, Synthesis, Verdict
 from trigger_ml.check.equality import Comparison
 from trigger_ml.config import Budget
 
-__all__ = ["judge_equality", "judge_resources", "judge_timing"]
+__all__ = ["judge_equality", "judge_resources", "judge_timing", "judge_vendor"]
 
 ROUNDING: Final = 1e-9
 """36 clocks at 360 MHz are 100 ns, in floating point too."""
@@ -76,3 +76,35 @@ def judge_resources(
 def _over(name: str, text: str, lut_hint: str) -> Verdict:
     hint = f"; {lut_hint}" if name == "lut" and lut_hint else ""
     return Verdict(f"resources:{name}", False, f"{text}{hint}")
+
+
+def judge_vendor(synthesis: Iterable[Synthesis], clock_mhz: float) -> tuple[Verdict, ...]:
+    """The clock as a vendor tool found it after routing, and what HLS's cosimulation said.
+
+    Only a routed design closes timing: without one there is no verdict on the clock. A slack is
+    at clock_mhz; setup, hold and pulse width must all be met.
+    """
+    verdicts = []
+    for item in synthesis:
+        details = item.details
+        hls = ":hls" if details.get("implementation") == "hls" else ""
+        if details.get("timing_state") == "routed" and details.get("slack_ns") is not None:
+            slacks = {
+                "setup": details["slack_ns"],
+                "hold": details.get("whs_ns"),
+                "pulse width": details.get("wpws_ns"),
+            }
+            met = all(slack >= 0 for slack in slacks.values() if slack is not None)
+            found = ", ".join(f"{k} {v:+.3f} ns" for k, v in slacks.items() if v is not None)
+            asked = details.get("clock_period_ns")
+            text = (
+                f"{'met' if met else 'missed'} at {clock_mhz:g} MHz after routing by "
+                f"{details.get('tool', item.origin)} {item.version}, asked for {asked:g} ns; "
+                f"slack: {found}"
+            )
+            verdicts.append(Verdict(f"clock{hls}", met, text))
+        status = details.get("cosim_status")
+        if status is not None:
+            text = f"C/RTL cosimulation of the HLS project: {status}"
+            verdicts.append(Verdict("cosim:hls", status == "Pass", text))
+    return tuple(verdicts)

@@ -115,7 +115,7 @@ def _candidate(
         backend=config.firmware.backend,
         part=config.target.part,
         clock_ns=1e3 / config.target.clock_mhz,
-        io_type=config.firmware.interface(convolution=False),
+        io_type=config.firmware.interface(streamable=False),
     )
     graph = FixedGraph.from_json(answer["graph"])
     details = {"beta": answer["price"], "epoch": answer["epoch"]}

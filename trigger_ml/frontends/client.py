@@ -7,17 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, log2
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trigger_ml.artifacts import HlsProject, SourceModel
 from trigger_ml.config import Config, OutputKind
-from trigger_ml.errors import Blocker, ConfigError
+from trigger_ml.errors import Blocker, ConfigError, ModelError
 from trigger_ml.frontends.formats import Format, detect
 from trigger_ml.frontends.hgq_client import open_hgq
+from trigger_ml.frontends.keras_client import MODULE as KERAS_MODULE
 from trigger_ml.frontends.keras_client import open_keras
+from trigger_ml.frontends.onnx_client import open_onnx
 from trigger_ml.frontends.opened import Opened
 from trigger_ml.frontends.reserved import TAKEN_WORDS
 from trigger_ml.graph.model import FixedGraph
@@ -46,9 +48,12 @@ class SourceOutputs:
 
 
 def top_name(path: Path) -> str:
-    """Name of the firmware: the file's stem, or its folder's where the stem says nothing."""
+    """Name of the firmware: the file's stem, or its folder's where the stem says nothing.
+
+    No two underscores follow each other: VHDL has no such names, and Verilator escapes them.
+    """
     stem = path.stem if path.stem.lower() not in ("model", "keras_model") else path.parent.name
-    name = re.sub(r"[^A-Za-z0-9_]+", "_", stem).strip("_").lower() or "network"
+    name = re.sub(r"[^A-Za-z0-9]+", "_", stem).strip("_").lower() or "network"
     return f"nn_{name}" if name in TAKEN_WORDS or not name[0].isalpha() else name
 
 
@@ -68,6 +73,8 @@ def open_model(path: Path, config: Config, work: Path) -> Frontend:
     kind = detect(path)
     if kind is Format.HGQ:
         return Frontend(open_hgq(path, config, work), work)
+    if kind is Format.ONNX:
+        return Frontend(open_onnx(path, config, work), work)
     return Frontend(open_keras(path, config, work, kind.value), work)
 
 
@@ -97,6 +104,7 @@ class Frontend:
             layers=tuple((layer.name, layer.kind) for layer in file.layers),
             float_tail=(file.tail,) if file.tail else (),
             versions=versions,
+            notes=tuple(answer.get("notes", ())),
         )
 
     def convert(self, config: Config, directory: Path, top: str) -> tuple[FixedGraph, HlsProject]:
@@ -162,20 +170,34 @@ class Frontend:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def convert_by_default(self, config: Config, directory: Path, top: str) -> list[dict[str, Any]]:
+        """Write the project that hls4ml makes of the model when nothing is set.
+
+        Returns its layers, as :mod:`trigger_ml.frontends.default_conversion` describes them.
+        Raises ModelError for a model of another front end than QKeras.
+        """
+        if self._opened.converter.module != KERAS_MODULE or self._opened.oracle is not None:
+            what = f"hls4ml's default conversion of {self._opened.format} is not compared"
+            raise ModelError(Blocker(self.source.file, what, "give a QKeras model"))
+        answer = ask(self._worker, do="convert_by_default", **self._request(config, directory, top))
+        layers: list[dict[str, Any]] = answer["layers"]
+        return layers
+
+    def _request(self, config: Config, directory: Path, top: str) -> dict[str, Any]:
+        return {
+            "directory": str(directory),
+            "top": top,
+            "backend": config.firmware.backend,
+            "part": config.target.part,
+            "clock_ns": 1e3 / config.target.clock_mhz,
+            "io_type": self._opened.io_type,
+        }
+
     def _convert(
         self, config: Config, directory: Path, top: str, softmax: Mapping[str, str] | None
     ) -> FixedGraph:
-        answer = ask(
-            self._worker,
-            do="convert",
-            directory=str(directory),
-            top=top,
-            backend=config.firmware.backend,
-            part=config.target.part,
-            clock_ns=1e3 / config.target.clock_mhz,
-            io_type=self._opened.io_type,
-            softmax=softmax,
-        )
+        request = self._request(config, directory, top)
+        answer = ask(self._worker, do="convert", softmax=softmax, **request)
         return FixedGraph.from_json(answer["graph"])
 
 

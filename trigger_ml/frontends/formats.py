@@ -13,6 +13,8 @@ from trigger_ml.frontends.keras_files import HDF5_START, ZIP_START, weights_besi
 
 __all__ = ["Format", "detect", "model_files"]
 
+ONNX_START: Final = b"\x08"
+"""The first field of ONNX's protobuf, its version. It has no other mark."""
 MOST_PEEK: Final = 64 * 2**20
 """Bytes of an architecture that is looked into."""
 
@@ -24,11 +26,12 @@ class Format(Enum):
     KERAS_JSON = "Keras .json with .h5 weights"
     KERAS_ZIP = "Keras 3 .keras"
     HGQ = "HGQ2 .keras (Keras 3)"
+    ONNX = "ONNX"
 
     @property
     def reader(self) -> str:
         """The library that reads it."""
-        return "HGQ2" if self is Format.HGQ else "QKeras"
+        return {Format.HGQ: "HGQ2", Format.ONNX: "ONNX"}.get(self, "QKeras")
 
 
 def detect(path: Path) -> Format:
@@ -47,6 +50,8 @@ def detect(path: Path) -> Format:
         return _in_zip(path)
     if start.startswith(b"{"):
         return Format.KERAS_JSON
+    if path.suffix.lower() == ".onnx" or start.startswith(ONNX_START):
+        return Format.ONNX
     return Format.HGQ if path.suffix.lower() == ".keras" else Format.QKERAS_H5
 
 

@@ -25,4 +25,4 @@ def open_hgq(path: Path, config: Config, work: Path) -> Opened:
     load = {"file": str(path), "copy": str(copy.resolve()), "tail": file.tail}
     process = Process("trigger_ml.frontends.hgq_worker", load, environment)
     no_softmax = f"a softmax of {FORMAT} models has no firmware yet"
-    return Opened(file, FORMAT, process, no_softmax, config.firmware.interface(convolution=False))
+    return Opened(file, FORMAT, process, no_softmax, config.firmware.interface(streamable=False))

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 __all__ = ["register_resize"]
 
-AXES: Final = (("height_factor", 0), ("width_factor", 1))
-"""Attributes of a Resize layer and the axis (height x width x channels) that each stretches."""
+AXES: Final = ("height_factor", "width_factor")
+"""Attributes of a Resize layer that stretch height x width; a sequence has the second alone."""
 
 
 def register_resize() -> None:
@@ -45,13 +45,13 @@ def register_resize() -> None:
 
 
 def _stretched(part: NDArray[Any], layer: Any) -> NDArray[Any]:
-    for name, axis in AXES:
+    for axis, name in enumerate(AXES[3 - part.ndim :]):
         part = np.repeat(part, int(layer.get_attr(name)), axis=axis)
     return part
 
 
 def _shrunk(part: NDArray[Any], layer: Any) -> NDArray[Any]:
-    for name, axis in AXES:
+    for axis, name in enumerate(AXES[3 - part.ndim :]):
         factor = int(layer.get_attr(name))
         shape = (*part.shape[:axis], part.shape[axis] // factor, factor, *part.shape[axis + 1 :])
         part = part.reshape(shape).max(axis=axis + 1)

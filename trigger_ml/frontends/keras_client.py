@@ -7,24 +7,30 @@ from typing import Final
 
 from trigger_ml.config import Config
 from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.frontends.flat import require_form
 from trigger_ml.frontends.keras_files import read_keras
 from trigger_ml.frontends.keras_network import InputGrid, KerasNetwork
 from trigger_ml.frontends.opened import Opened, Process, refuse_input_type
 from trigger_ml.graph.types import FixedType
 
-__all__ = ["keras_process", "open_keras"]
+__all__ = ["input_grid", "keras_process", "open_keras", "open_network"]
 
+MODULE: Final = "trigger_ml.frontends.worker"
 WEIGHTS: Final = "weights.npz"
 
 
 def open_keras(path: Path, config: Config, work: Path, format_name: str) -> Opened:
     """Read and check a Keras or QKeras model. Raises ModelError or ConfigError."""
-    network = read_keras(path)
-    if network.has_convolution:
-        config.require_streamable()
+    network = read_keras(path, parallel=config.firmware.io_type == "io_parallel")
+    return open_network(network, config, work, format_name)
+
+
+def open_network(network: KerasNetwork, config: Config, work: Path, format_name: str) -> Opened:
+    """A network that was read, as firmware can be made of it. Raises ModelError or ConfigError."""
+    require_form(network, config)
     process = keras_process(network, config, work)
-    io_type = config.firmware.interface(network.has_convolution)
-    no_softmax = "a softmax for each pixel has no firmware yet" if network.has_convolution else ""
+    io_type = config.firmware.interface(network.streamable)
+    no_softmax = "a softmax for each pixel has no firmware yet" if network.streamable else ""
     return Opened(network, format_name, process, no_softmax, io_type)
 
 
@@ -33,7 +39,7 @@ def keras_process(network: KerasNetwork, config: Config, work: Path) -> Process:
 
     work: an existing folder, where its weights are put. Raises ModelError or ConfigError.
     """
-    grid = _input_grid(network, config)
+    grid = input_grid(network, config)
     network.write_weights(work / WEIGHTS)
     load = {
         "weights": str((work / WEIGHTS).resolve()),
@@ -42,10 +48,10 @@ def keras_process(network: KerasNetwork, config: Config, work: Path) -> Process:
         "tail": network.tail,
         "activation_types": network.activation_types(grid),
     }
-    return Process("trigger_ml.frontends.worker", load)
+    return Process(MODULE, load)
 
 
-def _input_grid(network: KerasNetwork, config: Config) -> InputGrid | None:
+def input_grid(network: KerasNetwork, config: Config) -> InputGrid | None:
     """Bits, integer bits and sign of a quantizer to add, or None."""
     asked = config.firmware.input_type
     if network.has_input_quantizer:
@@ -53,12 +59,15 @@ def _input_grid(network: KerasNetwork, config: Config) -> InputGrid | None:
         return None
     if asked is None:
         raise ModelError(
-            Blocker(
-                f"layer {network.layers[0].name}",
-                "nothing says which fixed-point type the inputs have",
-                "put QActivation(quantized_bits(16,5,alpha=1)) first, or set "
-                "firmware.input_type: fixed<16,6>",
-            )
+            [
+                Blocker(
+                    f"layer {name}",
+                    "nothing says which fixed-point type the inputs have",
+                    "put QActivation(quantized_bits(16,5,alpha=1)) first, or set "
+                    "firmware.input_type: fixed<16,6>",
+                )
+                for name in network.unquantized_inputs
+            ]
         )
     kind = FixedType.parse(asked)
     return kind.width, kind.integer - int(kind.signed), kind.signed

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from trigger_ml.errors import BlockedError, Blocker, ModelError
+from trigger_ml.frontends.keras_merges import JOINS, nest_joins
 from trigger_ml.frontends.model_file import (
     Layer,
     input_shape,
     name_problems,
+    well_formed,
     wiring_problems,
 )
 
 __all__ = ["LayerReader", "read_layers"]
 
-JOINS: Final = ("Concatenate", "Multiply")
+MOST_ENDS: Final = 16
+"""Inputs and outputs together that the C simulation's driver can call the network with."""
 OWN_MODULES: Final = ("keras", "tf_keras", "qkeras", "tensorflow")
 NO_VALUE: Final = ("training", "mask")
 """What a layer is called with that changes no value here: nothing in it depends on either."""
@@ -28,14 +31,18 @@ LayerReader = Callable[[str, str, Mapping[str, Any]], dict[str, Any]]
 
 def read_layers(
     config: Mapping[str, Any], path: Path, reader: LayerReader
-) -> tuple[list[Layer], list[Blocker]]:
-    """Layers in order with sane parameters, and what is wrong with the others."""
+) -> tuple[list[Layer], tuple[str, ...], list[Blocker]]:
+    """Layers in order, the outputs' names in order, and what is wrong with the model.
+
+    The layers have sane parameters; inputs come first, in the model's order.
+    """
     kind = config.get("class_name")
     if kind not in ("Functional", "Model", "Sequential"):
-        return [], [Blocker(str(path), f"a model of class {kind}", "use Sequential or Functional")]
+        what = f"a model of class {kind}"
+        return [], (), [Blocker(str(path), what, "use Sequential or Functional")]
     raw = config["config"].get("layers")
     if not isinstance(raw, list) or not all(_is_layer(item) for item in raw) or not raw:
-        return [], [Blocker(str(path), "its architecture lists no layers")]
+        return [], (), [Blocker(str(path), "its architecture lists no layers")]
     if kind == "Sequential":
         raw = _sequential(raw)
     layers: list[Layer] = []
@@ -47,18 +54,58 @@ def read_layers(
         except BlockedError as error:
             blockers.extend(error.blockers)
     blockers += name_problems([str(item["config"].get("name")) for item in raw])
-    if not blockers:
-        blockers = wiring_problems(layers, JOINS) + _output_problems(config["config"], layers[-1])
-    return layers, blockers
+    if blockers:
+        return layers, (), blockers
+    inputs, outputs, blockers = _ends(config["config"], layers)
+    if blockers:
+        return layers, (), blockers
+    layers, blockers = nest_joins(layers)
+    first = sorted(
+        (layer for layer in layers if layer.name in inputs),
+        key=lambda layer: inputs.index(layer.name),
+    )
+    layers = [*first, *(layer for layer in layers if layer.name not in inputs)]
+    return layers, outputs, blockers or wiring_problems(layers, JOINS, outputs)
 
 
-def _output_problems(config: Mapping[str, Any], last: Layer) -> list[Blocker]:
-    """A functional model names its outputs; a chain's is its last layer."""
-    outputs = config.get("output_layers")
-    if outputs is None or outputs in ([[last.name, 0, 0]], [last.name, 0, 0]):
-        return []
-    what = f"the output is {json.dumps(outputs)}, not the last layer, {last.name}, alone"
-    return [Blocker("model", what, "split the model")]
+def _ends(
+    config: Mapping[str, Any], layers: list[Layer]
+) -> tuple[tuple[str, ...], tuple[str, ...], list[Blocker]]:
+    """Names of inputs and outputs, in order: a functional model's own, or a chain's two ends."""
+    known = tuple(layer.name for layer in layers if layer.kind == "InputLayer")
+    rest = [layer.name for layer in layers if layer.kind != "InputLayer"]
+    blockers: list[Blocker] = []
+    found: dict[str, tuple[str, ...]] = {}
+    for key, default in (("input_layers", known), ("output_layers", tuple(rest[-1:]))):
+        names = default if config.get(key) is None else _end_names(config[key])
+        if names is None or not names or len(set(names)) < len(names):
+            what = f"{key} is {json.dumps(config.get(key))}, not a list of different tensors"
+            blockers.append(Blocker("model", what, "give the model a plain list of them"))
+        found[key] = names or ()
+    count = sum(len(names) for names in found.values())
+    if count > MOST_ENDS:
+        what = f"has {count} inputs and outputs, and {MOST_ENDS} can be simulated"
+        blockers.append(Blocker("model", what, "join some of them with Concatenate"))
+    if not blockers and set(found["input_layers"]) != set(known):
+        what = f"its inputs are {', '.join(found['input_layers'])}"
+        blockers.append(Blocker("model", f"{what}, its input layers {', '.join(known)}"))
+    for name in found["output_layers"]:
+        if name not in rest:
+            what = f"the output {name} is not one of its layers behind the inputs"
+            blockers.append(Blocker("model", what, "leave that output out"))
+    return found["input_layers"], found["output_layers"], blockers
+
+
+def _end_names(value: Any) -> tuple[str, ...] | None:
+    """Names in ``[[name, 0, 0], ...]`` or ``[name, 0, 0]``, None for anything else."""
+    if not isinstance(value, list):
+        return None
+    items = [value] if value and isinstance(value[0], str) else value
+    sane = all(
+        isinstance(item, list) and len(item) == 3 and isinstance(item[0], str) and not any(item[1:])
+        for item in items
+    )
+    return tuple(str(item[0]) for item in items) if sane else None
 
 
 def _is_layer(item: Any) -> bool:
@@ -99,7 +146,8 @@ def _layer(item: Mapping[str, Any], reader: LayerReader) -> Layer:
     # Keras 3 writes the registered name, "qkeras>QDense", into HDF5 files.
     kind, config = item["class_name"].removeprefix("qkeras>"), item["config"]
     name = str(config.get("name"))
-    return Layer(name, kind, tuple(_inbound(item, name)), reader(kind, name, config))
+    with well_formed(f"layer {name}"):
+        return Layer(name, kind, tuple(_inbound(item, name)), reader(kind, name, config))
 
 
 def _inbound(item: Mapping[str, Any], name: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,9 +20,12 @@ import h5py
 
 from trigger_ml.errors import Blocker, ModelError
 from trigger_ml.frontends.keras_config import LayerReader, read_layers
-from trigger_ml.frontends.keras_images import shape_problems
+from trigger_ml.frontends.keras_images import layer_shapes, stream_problems, streamable
 from trigger_ml.frontends.keras_layers import read_layer
+from trigger_ml.frontends.keras_merges import settle_shapes
 from trigger_ml.frontends.keras_network import KerasNetwork, Weights, cut_tail
+from trigger_ml.frontends.keras_quantizers import own_activations
+from trigger_ml.frontends.keras_rectifiers import expanded_slopes
 from trigger_ml.frontends.keras_weights import (
     broken_weights,
     keras2_weights,
@@ -31,7 +34,7 @@ from trigger_ml.frontends.keras_weights import (
 )
 from trigger_ml.frontends.model_file import Layer, first_line, read_bytes
 
-__all__ = ["HDF5_START", "ZIP_START", "read_keras", "weights_beside"]
+__all__ = ["HDF5_START", "ZIP_START", "checked_network", "read_keras", "weights_beside"]
 
 HDF5_START: Final = b"\x89HDF"
 ZIP_START: Final = b"PK"
@@ -58,13 +61,19 @@ _BROKEN: Final = (
 Arrays = Callable[[list[Layer]], Weights]
 
 
-def read_keras(path: Path, reader: LayerReader = read_layer) -> KerasNetwork:
+def read_keras(
+    path: Path, reader: LayerReader = read_layer, *, parallel: bool = False
+) -> KerasNetwork:
     """Read and check a model file of plain Keras or QKeras layers.
 
-    reader: says which layers may be in it. Raises ModelError with everything in it that cannot
-    become firmware.
+    reader: says which layers may be in it. parallel: it becomes one flat pipeline, even where it
+    could be a stream of columns. Raises ModelError with everything in it that cannot become
+    firmware.
     """
     data = read_bytes(path)
+    if path.suffix.lower() == ".onnx":
+        fix = "build the network in Keras and copy its weights (docs/pytorch.md)"
+        raise ModelError(Blocker(str(path), "is ONNX, and only Keras files are read here", fix))
     if data.startswith(ZIP_START):
         config, weights = _read_zip(data, path)
     elif data.startswith(b"{"):
@@ -74,24 +83,50 @@ def read_keras(path: Path, reader: LayerReader = read_layer) -> KerasNetwork:
         data += beside.read_bytes()
     else:
         config, weights = _read_hdf5(path, config=True)
-    layers, blockers = read_layers(config, path, reader)
-    if not blockers:
-        blockers = shape_problems(layers)
+    digest = hashlib.sha256(data).hexdigest()
+    return checked_network(config, path, digest, weights, reader, parallel=parallel)
+
+
+def checked_network(
+    config: Mapping[str, Any],
+    path: Path,
+    sha256: str,
+    weights: Arrays,
+    reader: LayerReader = read_layer,
+    *,
+    parallel: bool = True,
+) -> KerasNetwork:
+    """The network that an architecture describes, as Keras writes it, whatever file it is from.
+
+    weights: reads those of the layers. parallel: do not look for what a stream of columns cannot
+    hold. Raises ModelError with everything that is wrong.
+    """
+    layers, outputs, blockers = read_layers(config, path, reader)
+    shapes: Mapping[str, tuple[int, ...]] = {}
+    if not blockers and reader is read_layer:
+        # Other readers are for networks that become firmware later, and in another form.
+        shapes, blockers = layer_shapes(layers)
+        if not parallel and streamable(layers, outputs):
+            blockers += stream_problems(layers)
+        layers = layers if blockers else settle_shapes(layers, shapes)
     arrays: Weights = {}
     try:
         arrays = weights(layers)
     except _BROKEN as error:
         what = f"its weights cannot be read: {first_line(error)}"
         blockers.append(Blocker(str(path), what, "is the file whole?"))
-    blockers += broken_weights(arrays)
+    arrays, wrong = expanded_slopes(layers, shapes, arrays)
+    blockers += wrong + broken_weights(arrays)
     tail = ""
     if not blockers:
-        layers, tail, blockers = cut_tail(layers)
+        layers, tail, blockers = cut_tail(layers, outputs)
+    if not blockers:
+        layers, outputs, blockers = own_activations(layers, outputs)
     if blockers:
         raise ModelError(blockers)
     name = str(config["config"].get("name") or "model")
-    digest = hashlib.sha256(data).hexdigest()
-    return KerasNetwork(path, digest, name, tuple(layers), tail, arrays)
+    several = outputs if len(outputs) > 1 else ()
+    return KerasNetwork(path, sha256, name, tuple(layers), tail, arrays, several)
 
 
 def weights_beside(path: Path) -> Path:

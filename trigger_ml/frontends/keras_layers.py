@@ -6,21 +6,31 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from trigger_ml.errors import BlockedError, Blocker, ModelError
-from trigger_ml.frontends.keras_images import (
-    pair,
+from trigger_ml.frontends.keras_convolutions import CONVOLUTIONS, convolution_options
+from trigger_ml.frontends.keras_merges import (
     read_concatenate,
-    read_max_pooling,
-    read_multiply,
+    read_dot,
+    read_flatten,
+    read_merge,
     read_permute,
-    read_up_sampling,
-    window_options,
+    read_reshape,
 )
+from trigger_ml.frontends.keras_quantizers import (
+    read_normalization,
+    read_quantized_normalization,
+)
+from trigger_ml.frontends.keras_rectifiers import REAL_VALUED, RECTIFIERS, real_valued
+from trigger_ml.frontends.keras_windows import WINDOW_READERS
 from trigger_ml.frontends.model_file import input_shape
-from trigger_ml.frontends.quantizers import activation_quantizer, canonical_quantizer
+from trigger_ml.frontends.quantizers import (
+    activation_quantizer,
+    canonical_quantizer,
+    kernel_quantizer,
+)
 
 __all__ = ["read_layer"]
 
-FLOAT: Final = ("Conv2D", "Dense")
+FLOAT: Final = ("Dense", *(kind.removeprefix("Q") for kind in CONVOLUTIONS))
 """Known, and refused with advice."""
 
 
@@ -30,6 +40,8 @@ def read_layer(kind: str, name: str, config: Mapping[str, Any]) -> dict[str, Any
     Raises ModelError with everything that is wrong in this layer.
     """
     reader = _READERS.get(kind)
+    if kind.lower() in REAL_VALUED:
+        raise ModelError(real_valued(kind, f"layer {name}"))
     if reader is None:
         raise ModelError(Blocker(f"layer {name}", *_refusal(kind)))
     return reader(name, config)
@@ -40,11 +52,9 @@ def _refusal(kind: str) -> tuple[str, str]:
         return "a Lambda layer holds code, which is never run", "write it with layers"
     if kind == "PruneLowMagnitude":
         return "is still wrapped for pruning", "apply tfmot.sparsity.keras.strip_pruning first"
-    if "batchnorm" in kind.lower():
-        return (
-            f"a {kind} is not exact in hls4ml 1.3",
-            "fold it into the weights and bias of the layer before it, then quantize those",
-        )
+    if kind in ("QAveragePooling2D", "QGlobalAveragePooling2D"):
+        fix = f"use {kind.removeprefix('Q')} and a QActivation after it: the same numbers where "
+        return f"hls4ml 1.3 has no {kind}", f"{fix}windows have 2, 4, 8 ... elements"
     known = ", ".join(sorted({*_READERS} - {*FLOAT}))
     return f"the layer class {kind} has no firmware here", f"use one of {known}"
 
@@ -52,12 +62,12 @@ def _refusal(kind: str) -> tuple[str, str]:
 def _read_input(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     shape = input_shape(config)
     sizes = shape[1:] if isinstance(shape, list) else []
-    if len(sizes) not in (1, 3) or not all(isinstance(size, int) and size > 0 for size in sizes):
+    if len(sizes) not in (1, 2, 3) or not all(isinstance(size, int) and size > 0 for size in sizes):
         raise ModelError(
             Blocker(
                 f"layer {name}",
                 f"input shape {shape}",
-                "one fixed axis of features is read, or height x width x channels",
+                "read are features, steps x channels, or height x width x channels, all fixed",
             )
         )
     return {"name": name, "batch_input_shape": [None, *sizes], "dtype": "float32"}
@@ -73,41 +83,32 @@ def _read_dense(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     return {**parameters, "units": units}
 
 
-def _read_conv2d(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    where = f"layer {name}"
-    parameters, blockers = _weighted(name, config)
-    options, wrong = window_options(where, config)
-    blockers += wrong
-    filters, kernel = config.get("filters"), pair(config.get("kernel_size"))
-    if not isinstance(filters, int) or filters < 1:
-        blockers.append(Blocker(where, f"{filters!r} filters"))
-    if kernel is None:
-        blockers.append(Blocker(where, f"kernel_size {config.get('kernel_size')!r}"))
-    for key, plain in (("dilation_rate", [1, 1]), ("groups", 1)):
-        value = config.get(key, plain)
-        if value not in (plain, 1):
-            blockers.append(Blocker(where, f"{key} {value!r}", f"only {plain} is exact here"))
-    strides = options["strides"] or [1, 1]
-    if strides != [1, 1] and options["padding"] == "same":
-        fix = "pool after it, or use padding='valid'"
-        blockers.append(Blocker(where, "strides with padding='same'", fix))
-    if kernel is not None and kernel[0] == 1 < kernel[1] and strides[0] > 1:
-        what = f"a kernel of one row with strides {strides}: hls4ml's stream skips no rows"
-        blockers.append(Blocker(where, what, "use a kernel of two rows, or strides of one row"))
-    if blockers:
-        raise ModelError(blockers)
-    return {**parameters, **options, "filters": filters, "kernel_size": kernel}
+def _read_convolution(kind: str) -> Callable[[str, Mapping[str, Any]], dict[str, Any]]:
+    def read(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+        parameters, blockers = _weighted(name, config, CONVOLUTIONS[kind].quantizers)
+        options, wrong = convolution_options(kind, f"layer {name}", config)
+        if blockers + wrong:
+            raise ModelError(blockers + wrong)
+        return {**parameters, **options}
+
+    return read
 
 
-def _weighted(name: str, config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Blocker]]:
-    """What all quantized layers with a kernel and a bias have, and what is wrong with it."""
+def _weighted(
+    name: str, config: Mapping[str, Any], kernels: tuple[str, ...] = ("kernel_quantizer",)
+) -> tuple[dict[str, Any], list[Blocker]]:
+    """What all quantized layers with kernels and a bias have, and what is wrong with it.
+
+    kernels: keys of the kernels' quantizers.
+    """
     where = f"layer {name}"
     blockers: list[Blocker] = []
     quantizers: dict[str, Any] = {}
-    for key in ("kernel_quantizer", "bias_quantizer"):
-        needed = key == "kernel_quantizer" or config.get("use_bias", True)
+    for key in (*kernels, "bias_quantizer"):
+        needed = key in kernels or config.get("use_bias", True)
         try:
-            quantizers[key] = canonical_quantizer(config.get(key), f"{where} {key}")
+            read = kernel_quantizer if key in kernels else canonical_quantizer
+            quantizers[key] = read(config.get(key), f"{where} {key}")
         except BlockedError as error:
             blockers.extend(error.blockers)
             continue
@@ -135,7 +136,8 @@ def _read_float(kind: str, instead: str) -> Callable[[str, Mapping[str, Any]], d
             Blocker(
                 f"layer {name}",
                 f"a {kind} layer has float weights, and fixed-point types for them come from data",
-                f"use {instead} with quantized_bits(..., alpha=1)",
+                "give events with --data (Dense layers alone), run trigger-ml compress, "
+                f"or use {instead} with quantized_bits(..., alpha=1)",
             )
         )
 
@@ -143,7 +145,9 @@ def _read_float(kind: str, instead: str) -> Callable[[str, Mapping[str, Any]], d
 
 
 def _read_activation(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    function = _function(config.get("activation"), f"layer {name}")
+    function = config.get("activation")
+    if function != "relu6":
+        function = _function(function, f"layer {name}")
     return {"name": name, "activation": function, "dtype": "float32"}
 
 
@@ -158,20 +162,31 @@ def _function(value: Any, where: str) -> Any:
     """A plain activation by name, or a quantizer."""
     if value in ("linear", "relu", "softmax", "sigmoid", "tanh"):
         return value
+    if value in REAL_VALUED:
+        raise ModelError(real_valued(value, f"{where} activation"))
     return activation_quantizer(value, f"{where} activation")
 
 
 _READERS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]]] = {
     "InputLayer": _read_input,
     "QDense": _read_dense,
-    "QConv2D": _read_conv2d,
-    "MaxPooling2D": read_max_pooling,
-    "UpSampling2D": read_up_sampling,
+    **{kind: _read_convolution(kind) for kind in CONVOLUTIONS},
+    **WINDOW_READERS,
     "Concatenate": read_concatenate,
-    "Multiply": read_multiply,
+    "Add": read_merge,
+    "Subtract": read_merge,
+    "Multiply": read_merge,
+    "Average": read_merge,
+    "Maximum": read_merge,
+    "Minimum": read_merge,
+    "Dot": read_dot,
+    "Flatten": read_flatten,
+    "Reshape": read_reshape,
     "Permute": read_permute,
-    "Dense": _read_float("Dense", "QDense"),
-    "Conv2D": _read_float("Conv2D", "QConv2D"),
+    **RECTIFIERS,
+    **{kind: _read_float(kind, f"Q{kind}") for kind in FLOAT},
+    "BatchNormalization": read_normalization,
+    "QBatchNormalization": read_quantized_normalization,
     "QActivation": _read_qactivation,
     "Activation": _read_activation,
 }

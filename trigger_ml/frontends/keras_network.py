@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigger_ml.errors import Blocker
+from trigger_ml.frontends.keras_convolutions import CONVOLUTIONS
+from trigger_ml.frontends.keras_images import streamable
 from trigger_ml.frontends.model_file import TAIL, Layer
 from trigger_ml.frontends.quantizers import canonical_quantizer, quantizer_type
 
 __all__ = ["InputGrid", "KerasNetwork", "Weights", "cut_tail"]
 
-WEIGHTED: Final = ("QConv2D", "QDense", "Conv2D", "Dense")
+WEIGHTED: Final = ("QDense", "Conv2D", "Dense", *CONVOLUTIONS)
 
 InputGrid = tuple[int, int, bool]
 """Bits, integer bits without the sign, and sign of a quantizer to put on the input."""
@@ -33,11 +35,12 @@ Weights = Mapping[str, tuple[NDArray[np.float32], ...]]
 
 @dataclass(frozen=True, slots=True)
 class KerasNetwork:
-    """A network with one input and one output.
+    """A network of vectors or images.
 
-    path, sha256: of the file that it came from. layers: in evaluation order, the tail left out.
-    tail: the activation function after the last layer ("softmax", "sigmoid") or "".
-    weights: of the layers, as stored.
+    path, sha256: of the file that it came from. layers: in evaluation order, the inputs in the
+    model's order, the tail left out. tail: the activation function after the last layer
+    ("softmax", "sigmoid") or "". weights: of the layers, as stored. outputs: names of the layers
+    whose results leave it, in order, where that is not the last one alone.
     """
 
     path: Path
@@ -46,6 +49,7 @@ class KerasNetwork:
     layers: tuple[Layer, ...]
     tail: str
     weights: Weights
+    outputs: tuple[str, ...] = ()
 
     def architecture(self, *, tail: bool, input_quantizer: InputGrid | None) -> str:
         """Keras JSON of the reduced model, as ``model_from_json`` takes it.
@@ -55,7 +59,7 @@ class KerasNetwork:
         """
         layers = list(self.layers)
         if input_quantizer is not None:
-            layers = _with_input_quantizer(layers, input_quantizer)
+            layers = _with_input_quantizer(layers, self.unquantized_inputs, input_quantizer)
         if tail and self.tail:
             config = {"name": self.tail, "activation": self.tail, "dtype": "float32"}
             layers.append(Layer(self.tail, "Activation", (layers[-1].name,), config))
@@ -65,8 +69,8 @@ class KerasNetwork:
                 "config": {
                     "name": self.name,
                     "layers": [_functional(layer) for layer in layers],
-                    "input_layers": [[layers[0].name, 0, 0]],
-                    "output_layers": [[layers[-1].name, 0, 0]],
+                    "input_layers": [[name, 0, 0] for name in self.inputs],
+                    "output_layers": [[name, 0, 0] for name in self.outputs or (layers[-1].name,)],
                 },
             }
         )
@@ -75,7 +79,7 @@ class KerasNetwork:
         """Type that each quantizer of values gives them, by the name of its layer in hls4ml."""
         layers = list(self.layers)
         if input_quantizer is not None:
-            layers = _with_input_quantizer(layers, input_quantizer)
+            layers = _with_input_quantizer(layers, self.unquantized_inputs, input_quantizer)
         types = {}
         for layer in layers:
             quantizer = layer.config.get("activation")
@@ -84,6 +88,11 @@ class KerasNetwork:
                 name = layer.name if own else f"{layer.name}_{quantizer['class_name']}"
                 types[name] = str(quantizer_type(quantizer))
         return types
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs, in the model's order."""
+        return tuple(layer.name for layer in self.layers if layer.kind == "InputLayer")
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -114,22 +123,47 @@ class KerasNetwork:
         )
 
     @property
-    def has_convolution(self) -> bool:
-        """Whether a convolution is among the layers."""
-        return any(layer.kind == "QConv2D" for layer in self.layers)
+    def streamable(self) -> bool:
+        """Whether it can be a stream: it has a convolution and ends in an image."""
+        return streamable(self.layers, self.outputs)
+
+    @property
+    def unquantized_inputs(self) -> tuple[str, ...]:
+        """Inputs to which something else happens first than a quantizer onto a grid.
+
+        From any other one than quantized_bits hls4ml 1.3 infers no type of the input.
+        """
+        return tuple(
+            name
+            for name in self.inputs
+            if any(not _is_grid(layer) for layer in self.layers if name in layer.inputs)
+        )
 
     @property
     def has_input_quantizer(self) -> bool:
-        """Whether the first thing that happens to the input is a quantizer."""
-        readers = [layer for layer in self.layers if self.layers[0].name in layer.inputs]
-        return all(layer.kind == "QActivation" for layer in readers)
+        """Whether the first thing that happens to every input is a quantizer."""
+        return not self.unquantized_inputs
 
 
-def cut_tail(layers: list[Layer]) -> tuple[list[Layer], str, list[Blocker]]:
-    """Take a last softmax or sigmoid off, whether a layer of its own or inside the last one."""
+def _is_grid(layer: Layer) -> bool:
+    """Whether a layer rounds to a grid and does nothing else."""
+    if layer.kind != "QActivation":
+        return False
+    return bool(layer.config["activation"]["class_name"] == "quantized_bits")
+
+
+def cut_tail(
+    layers: list[Layer], outputs: tuple[str, ...] = ()
+) -> tuple[list[Layer], str, list[Blocker]]:
+    """Take a last softmax or sigmoid off, whether a layer of its own or inside the last one.
+
+    outputs: names, where there are several; of those none is cut.
+    """
     last = layers[-1]
     function = str(last.config.get("activation") or "linear")
-    if last.kind in ("Activation", "Softmax") and function in TAIL:
+    if len(outputs) > 1:
+        function = ""
+    elif last.kind in ("Activation", "Softmax") and function in TAIL:
         layers = layers[:-1]
     elif last.kind in WEIGHTED and function in TAIL:
         layers = [*layers[:-1], Layer(last.name, last.kind, last.inputs, _linear(last.config))]
@@ -138,7 +172,16 @@ def cut_tail(layers: list[Layer]) -> tuple[list[Layer], str, list[Blocker]]:
     blockers = [
         Blocker(f"layer {layer.name}", "softmax in the middle of a network", "remove it")
         for layer in layers
-        if layer.config.get("activation") == "softmax"
+        if layer.config.get("activation") == "softmax" and layer.name not in outputs
+    ]
+    blockers += [
+        Blocker(
+            f"layer {layer.name}",
+            f"a {layer.config['activation']} on one of {len(outputs)} outputs has no firmware",
+            "end every output in logits, and decide behind the firmware",
+        )
+        for layer in layers
+        if len(outputs) > 1 and layer.name in outputs and layer.config.get("activation") in TAIL
     ]
     if not any(layer.kind in WEIGHTED for layer in layers):
         blockers.append(Blocker("model", "has no layer with weights", "there is nothing to build"))
@@ -149,19 +192,24 @@ def _linear(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, "activation": "linear"}
 
 
-def _with_input_quantizer(layers: list[Layer], grid: InputGrid) -> list[Layer]:
+def _with_input_quantizer(
+    layers: list[Layer], sources: tuple[str, ...], grid: InputGrid
+) -> list[Layer]:
+    """The layers with a quantizer behind each of these inputs."""
     bits, integer, signed = grid
-    source = layers[0].name
-    name = f"{source}_grid"
     options = {"bits": bits, "integer": integer, "keep_negative": signed, "alpha": 1}
     quantizer = canonical_quantizer(
         {"class_name": "quantized_bits", "config": options}, "firmware.input_type"
     )
-    config = {"name": name, "activation": quantizer, "dtype": "float32"}
-    inserted = [layers[0], Layer(name, "QActivation", (source,), config)]
-    for layer in layers[1:]:
-        inputs = tuple(name if read == source else read for read in layer.inputs)
+    grids = {source: f"{source}_grid" for source in sources}
+    inserted: list[Layer] = []
+    for layer in layers:
+        inputs = tuple(grids.get(read, read) for read in layer.inputs)
         inserted.append(Layer(layer.name, layer.kind, inputs, layer.config))
+        if layer.name in grids:
+            name = grids[layer.name]
+            config = {"name": name, "activation": quantizer, "dtype": "float32"}
+            inserted.append(Layer(name, "QActivation", (layer.name,), config))
     return inserted
 
 

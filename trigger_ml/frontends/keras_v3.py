@@ -35,6 +35,7 @@ from trigger_ml.frontends.model_file import (
     first_line,
     name_problems,
     read_bytes,
+    well_formed,
     wiring_problems,
 )
 
@@ -282,7 +283,8 @@ def _layer(item: Mapping[str, Any], before: str | None) -> Layer:
         )
     inputs = (before,) if before else tuple(_inbound(item, name))
     try:
-        found = read_layer(kind, name, config)
+        with well_formed(f"layer {name}"):
+            found = read_layer(kind, name, config)
     except BlockedError as error:
         raise ModelError([*error.blockers, *blockers]) from error
     if blockers:

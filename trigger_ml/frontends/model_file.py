@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ __all__ = [
     "input_shape",
     "name_problems",
     "read_bytes",
+    "well_formed",
     "wiring_problems",
 ]
 
@@ -57,6 +59,19 @@ def input_shape(config: Mapping[str, Any]) -> Any:
     return config.get("batch_input_shape", config.get("batch_shape"))
 
 
+@contextmanager
+def well_formed(where: str) -> Iterator[None]:
+    """Make a ModelError of what plain code raises on a value of another kind than it expects.
+
+    Around the reading of one layer: its file may hold anything, in any place.
+    """
+    try:
+        yield
+    except (TypeError, AttributeError, LookupError, ValueError, OverflowError) as error:
+        what = f"its parameters make no sense: {first_line(error)[:80]}"
+        raise ModelError(Blocker(where, what, "save the model again")) from error
+
+
 def name_problems(names: Sequence[str]) -> list[Blocker]:
     """A blocker for each layer name that hls4ml or its C++ cannot take."""
     found = []
@@ -74,14 +89,18 @@ def name_problems(names: Sequence[str]) -> list[Blocker]:
     return found
 
 
-def wiring_problems(layers: Sequence[Layer], joins: Collection[str] = ()) -> list[Blocker]:
-    """What keeps layers, in evaluation order, from being a network with one input and one output.
+def wiring_problems(
+    layers: Sequence[Layer], joins: Collection[str] = (), outputs: Collection[str] = ()
+) -> list[Blocker]:
+    """What keeps layers, in evaluation order, from being a network.
 
     joins: classes of layers that read two others; where there is none, only a chain is one.
+    outputs: names of the layers whose results leave it; without them there may be one input, the
+    first layer, and one output, the last.
     """
     found = []
     known: set[str] = set()
-    read = {name for layer in layers for name in layer.inputs}
+    read = {name for layer in layers for name in layer.inputs} | {*outputs}
     for position, layer in enumerate(layers):
         where = f"layer {layer.name}"
         for name in layer.inputs:
@@ -89,10 +108,12 @@ def wiring_problems(layers: Sequence[Layer], joins: Collection[str] = ()) -> lis
                 found.append(Blocker(where, f"reads {name}, which is not before it"))
         is_input = layer.kind == "InputLayer"
         expected = 0 if is_input else 2 if layer.kind in joins else 1
-        if is_input != (position == 0) or len(layer.inputs) != expected:
+        misplaced = not is_input if position == 0 else is_input and not outputs
+        if misplaced or len(layer.inputs) != expected:
             found.append(Blocker(where, *_wiring_rule(layer, joins)))
-        elif layer.name not in read and position < len(layers) - 1:
-            found.append(Blocker(where, "nothing reads it, and it is not the last layer"))
+        elif layer.name not in read and (outputs or position < len(layers) - 1):
+            last = "an output" if outputs else "the last layer"
+            found.append(Blocker(where, f"nothing reads it, and it is not {last}"))
         known.add(layer.name)
     return found
 
@@ -100,6 +121,8 @@ def wiring_problems(layers: Sequence[Layer], joins: Collection[str] = ()) -> lis
 def _wiring_rule(layer: Layer, joins: Collection[str]) -> tuple[str, str]:
     if layer.kind in joins:
         return f"reads {len(layer.inputs)} layers, hls4ml joins two", "nest the joins"
+    if layer.kind != "InputLayer" and not layer.inputs:
+        return "reads nothing, and is no input", "save the model again"
     if joins:
-        return "only networks with one input and one output can be compiled yet", "split the model"
+        return f"reads {len(layer.inputs)} layers, and takes one", "join them with a layer"
     return "only a chain of layers with one input can be compiled yet", "split the model"

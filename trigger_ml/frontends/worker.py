@@ -17,12 +17,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.frontends.default_conversion import convert_by_default
+from trigger_ml.frontends.expanding import expanded_convolutions
+from trigger_ml.frontends.folding import Arrays, rebuilt
+from trigger_ml.frontends.hls_images import register_images
 from trigger_ml.frontends.hls_project import backend_name, project_settings, write_project
+from trigger_ml.frontends.hls_rectifiers import register_rectifiers
+from trigger_ml.frontends.hls_reshape import register_reshape
 from trigger_ml.frontends.hls_resize import register_resize
+from trigger_ml.frontends.preparation import Framework, Prepared, prepare, put_tables
+from trigger_ml.frontends.qkeras_powers import allow_negative_integers
+from trigger_ml.frontends.tabulation import Table
 from trigger_ml.graph.from_hls4ml import read_graph
 from trigger_ml.keras2 import bind_keras
 from trigger_ml.serving import serve
 
+DRAFT: Final[Mapping[str, Any]] = {
+    "directory": "draft",
+    "top": "draft",
+    "backend": "Vitis",
+    "part": "",
+    "clock_ns": 5.0,
+    "io_type": "io_parallel",
+    "softmax": None,
+}
 PACKAGES: Final = ("tensorflow", "tf_keras", "QKeras", "hls4ml", "numpy")
 BATCH: Final = 16384
 BATCH_ELEMENTS: Final = 2**25
@@ -34,26 +52,39 @@ class _Server:
 
     def __init__(self) -> None:
         self._model: Any = None
-        self._tail = self._weights = self._with_tail = ""
-        self._types: Mapping[str, str] = {}
+        self._tail = self._without_tail = self._with_tail = ""
+        self._weights: Arrays = {}
+        self._prepared = Prepared()
 
     def load(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Build the reduced architecture and put the stored weights into it."""
-        self._model = _load(request["architecture"], request["weights"])
-        self._tail, self._weights = request["tail"], request["weights"]
+        self._tail, self._weights = request["tail"], _stored(request["weights"])
+        self._without_tail = request["architecture"]
         self._with_tail = request["architecture_with_tail"]
-        self._types = request["activation_types"]
-        return {"versions": {name: version(name) for name in PACKAGES}}
+        self._model, self._prepared = prepare(
+            self._without_tail,
+            self._weights,
+            request["activation_types"],
+            Framework(_built, _draft),
+        )
+        versions = {name: version(name) for name in PACKAGES}
+        return {"versions": versions, "notes": list(self._prepared.notes)}
 
     def convert(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Convert with hls4ml, write the HLS project, answer the fixed-point graph."""
-        model = self._model
-        if request["softmax"] is not None:
-            model = _load(self._with_tail, self._weights)
-        project = _convert(model, request, self._types)
+        architecture = self._without_tail if request["softmax"] is None else self._with_tail
+        prepared = self._prepared
+        model = _plain(*prepared.for_hls4ml(architecture, self._weights))
+        project = _convert(model, request, prepared.types, prepared.tables)
+        prepared.check(project)
         graph = read_graph(project, request["top"])
         write_project(project, Path(request["directory"]))
         return {"graph": graph.to_json()}
+
+    def convert_by_default(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Convert as hls4ml does when nothing is set, with the last activation."""
+        model = _built(self._with_tail, self._weights)
+        return {"layers": convert_by_default(model, request)}
 
     def evaluate(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Outputs of the source model: the last layer, and the tail's float activation."""
@@ -71,7 +102,7 @@ class _Server:
         """Outputs of every layer of the source model, by name."""
         import tf_keras
 
-        layers = self._model.layers[1:]
+        layers = [layer for layer in self._model.layers if type(layer).__name__ != "InputLayer"]
         inner = tf_keras.Model(self._model.inputs, [layer.output for layer in layers])
         values = _events(self._model, request["inputs"])
         outputs = inner.predict(values, batch_size=_batch(self._model), verbose=0)
@@ -84,10 +115,13 @@ class _Server:
         return {}
 
 
-def _events(model: Any, file: str) -> NDArray[np.float32]:
-    """Inputs from a file of flat rows, in the model's shape."""
+def _events(model: Any, file: str) -> list[NDArray[np.float32]]:
+    """Inputs from a file of flat rows, in the shapes of the model's inputs and their order."""
     values: NDArray[np.float32] = np.load(file)
-    return values.reshape(len(values), *model.input_shape[1:])
+    shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
+    ends = np.cumsum([prod(shape) for shape in shapes])
+    parts = np.split(values.reshape(len(values), -1), ends[:-1], axis=1)
+    return [part.reshape(len(values), *shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def _batch(model: Any) -> int:
@@ -97,25 +131,46 @@ def _batch(model: Any) -> int:
 
 
 def _save(file: str, outputs: Any) -> None:
-    """One flat row of doubles for each event."""
-    np.save(file, np.asarray(outputs, dtype=np.float64).reshape(len(outputs), -1))
+    """One flat row of doubles for each event. outputs: an array, or one for each output."""
+    parts = outputs if isinstance(outputs, list) else [outputs]
+    rows = [np.asarray(part, dtype=np.float64).reshape(len(part), -1) for part in parts]
+    np.save(file, np.concatenate(rows, axis=1))
 
 
-def _load(architecture: str, weights: str) -> Any:
-    """A model with its weights. weights: file of arrays, "<layer>/<position>" each."""
+def _plain(architecture: str, arrays: Arrays) -> Any:
+    """The model as hls4ml reads it: the same sums, written with layers that it has."""
+    changes, made = expanded_convolutions(architecture, arrays)
+    return _built(rebuilt(architecture, changes), {**arrays, **made})
+
+
+def _draft(architecture: str, arrays: Arrays, types: Mapping[str, str]) -> Any:
+    """A conversion that is looked at and never written."""
+    return _convert(_plain(architecture, arrays), DRAFT, types, {})
+
+
+def _stored(weights: str) -> Arrays:
+    """Arrays of every layer from a file of them, "<layer>/<position>" each."""
+    found: dict[str, list[NDArray[np.float32]]] = {}
+    with np.load(weights) as arrays:
+        for key in sorted(arrays.files, key=lambda key: int(key.rsplit("/", 1)[1])):
+            found.setdefault(key.rsplit("/", 1)[0], []).append(arrays[key])
+    return found
+
+
+def _built(architecture: str, arrays: Arrays) -> Any:
+    """A model of tf_keras and QKeras. Raises ModelError where arrays do not fit."""
     import tf_keras
+    from qkeras.quantizers import quantized_hswish
     from qkeras.utils import _add_supported_quantized_objects
 
-    objects: dict[str, Any] = {}
+    # QKeras 0.9 forgot this one in its list.
+    objects: dict[str, Any] = {"quantized_hswish": quantized_hswish}
     _add_supported_quantized_objects(objects)
     model = tf_keras.models.model_from_json(architecture, custom_objects=objects)
-    with np.load(weights) as arrays:
-        stored = {name: arrays[name] for name in arrays.files}
     blockers = []
     for layer in model.layers:
         shapes = [tuple(weight.shape) for weight in layer.weights]
-        names = [f"{layer.name}/{position}" for position in range(len(shapes))]
-        own = [stored.pop(name) for name in names if name in stored]
+        own = list(arrays.get(layer.name, ()))
         if [values.shape for values in own] != shapes:
             what = f"has weights of shapes {[values.shape for values in own]}, not {shapes}"
             blockers.append(Blocker(f"layer {layer.name}", what, "save the model again"))
@@ -126,22 +181,32 @@ def _load(architecture: str, weights: str) -> Any:
     return model
 
 
-def _convert(model: Any, request: Mapping[str, Any], types: Mapping[str, str]) -> Any:
+def _convert(
+    model: Any,
+    request: Mapping[str, Any],
+    types: Mapping[str, str],
+    tables: Mapping[str, Table],
+) -> Any:
     """hls4ml ModelGraph with every type settled by hls4ml's bit-exact pass.
 
     types: of the results of quantizing layers, by name, where hls4ml's own reading may err.
+    tables: of the layers that look up their results.
     """
     import hls4ml
     from hls4ml.converters.keras_v2_to_hls import get_model_arch, parse_keras_model
 
     backend = backend_name(request["backend"])
+    register_rectifiers(backend)
     choice = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=backend)
     for name, result in types.items():
         choice["LayerName"][name]["Precision"]["result"] = f"ap_{result}"
     register_resize()
+    register_reshape()
+    register_images()
     config = project_settings(request, model, choice["Model"], choice["LayerName"])
     architecture, reader = get_model_arch(config)
     layers, inputs, outputs, _ = parse_keras_model(architecture, reader)
+    put_tables(layers, tables)
     if request["softmax"] is not None:
         _size_softmax(layers[-1], request["softmax"])
     return hls4ml.model.ModelGraph.from_layer_list(config, layers, inputs, outputs)
@@ -171,11 +236,13 @@ def _size_softmax(layer: dict[str, Any], sizes: Mapping[str, str]) -> None:
 def main() -> None:
     """Answer requests until the input ends."""
     bind_keras()
+    allow_negative_integers()
     server = _Server()
     serve(
         {
             "load": server.load,
             "convert": server.convert,
+            "convert_by_default": server.convert_by_default,
             "evaluate": server.evaluate,
             "trace": server.trace,
         }

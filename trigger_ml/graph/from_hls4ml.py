@@ -10,15 +10,20 @@ import numpy as np
 from trigger_ml.errors import BlockedError, Blocker, ModelError
 from trigger_ml.graph import tables
 from trigger_ml.graph.hls4ml_images import (
-    WIRES,
+    is_wire,
     read_concatenate,
-    read_conv2d,
-    read_merge,
-    read_pooling2d,
+    read_conv,
+    read_cropping,
+    read_global_pooling,
+    read_padding,
+    read_pooling,
     read_resize,
     read_transpose,
     wire_edges,
 )
+from trigger_ml.graph.hls4ml_merges import read_dot, read_merge, read_reshape
+from trigger_ml.graph.hls4ml_rectify import read_clipped_relu, read_parametrized, read_prelu
+from trigger_ml.graph.hls4ml_scales import read_scale, read_unary_table
 from trigger_ml.graph.hls4ml_values import (
     Edge,
     Read,
@@ -58,7 +63,7 @@ def read_graph(model: Any, name: str) -> FixedGraph:
     edges: dict[str, Edge] = {}
     for layer in model.get_layers():
         try:
-            if layer.class_name in WIRES:
+            if is_wire(layer):
                 edges.update(wire_edges(layer, edges, nodes))
                 continue
             node = _read_layer(layer, edges, nodes)
@@ -70,7 +75,9 @@ def read_graph(model: Any, name: str) -> FixedGraph:
     if blockers:
         raise ModelError(blockers)
     outputs = tuple(edges[str(output)].node for output in model.outputs)
-    return verify(FixedGraph(name, tuple(nodes.values()), outputs))
+    # The C++ takes its inputs in the model's order, which need not be that of the layers.
+    inputs = [nodes.pop(edges[str(source)].node) for source in model.inputs]
+    return verify(FixedGraph(name, (*inputs, *nodes.values()), outputs))
 
 
 def _read_layer(layer: Any, edges: Mapping[str, Edge], nodes: Mapping[str, Node]) -> Node:
@@ -147,12 +154,9 @@ def _quantize_each(layer: Any, _reads: list[Reading], out: FixedType) -> Read:
     return QuantizeEach(signed, width, integer, rounding, overflow), out
 
 
-def _global_average(layer: Any, _reads: list[Reading], out: FixedType) -> Read:
-    operation = str(layer.get_attr("pool_op"))
-    if operation != "Average":
-        raise ModelError(
-            Blocker(layer.name, f"a global {operation.lower()} has no meaning here yet", "average")
-        )
+def _global_pooling1d(layer: Any, reads: list[Reading], out: FixedType) -> Read:
+    if str(layer.get_attr("pool_op")) != "Average":
+        return read_global_pooling(layer, reads, out)
     accumulator = fixed_type(layer.get_attr("accum_t").precision, f"{layer.name} accumulator")
     return GlobalAverage(accumulator), out
 
@@ -213,16 +217,31 @@ def _softmax(layer: Any, _reads: list[Reading], out: FixedType) -> Read:
 _READERS: Final[Mapping[str, Callable[[Any, list[Reading], FixedType], Read]]] = {
     "Input": _input,
     "Dense": _dense,
-    "Conv2D": read_conv2d,
-    "PointwiseConv2D": read_conv2d,
-    "Pooling2D": read_pooling2d,
+    "Conv1D": read_conv,
+    "PointwiseConv1D": read_conv,
+    "Conv2D": read_conv,
+    "PointwiseConv2D": read_conv,
+    "Pooling1D": read_pooling,
+    "Pooling2D": read_pooling,
+    "GlobalPooling2D": read_global_pooling,
+    "ZeroPadding1D": read_padding,
+    "ZeroPadding2D": read_padding,
+    "Cropping1D": read_cropping,
+    "Cropping2D": read_cropping,
     "Resize": read_resize,
     "Concatenate": read_concatenate,
     "Merge": read_merge,
+    "Dot": read_dot,
+    "Reshape": read_reshape,
+    "ClippedRelu": read_clipped_relu,
+    "ParametrizedActivation": read_parametrized,
+    "PReLU": read_prelu,
     "Transpose": read_transpose,
     "EinsumDense": _einsum_dense,
     "FixedPointQuantizer": _quantize_each,
-    "GlobalPooling1D": _global_average,
+    "BatchNormalization": read_scale,
+    "UnaryLUT": read_unary_table,
+    "GlobalPooling1D": _global_pooling1d,
     "Activation": _activation,
     "Softmax": _softmax,
 }

@@ -15,24 +15,28 @@ from trigger_ml.graph.hls4ml_values import (
     fixed_type,
     read_weights,
 )
+from trigger_ml.graph.image_operations import AveragePool, Crop, MaxPool, ZeroPad
 from trigger_ml.graph.model import (
     Concatenate,
     Conv2D,
     MaxPool2D,
-    Multiply,
     Node,
     Transpose,
     UpSample2D,
     frozen_codes,
 )
 from trigger_ml.graph.types import FixedType
+from trigger_ml.graph.windows import as_image
 
 __all__ = [
     "WIRES",
+    "is_wire",
     "read_concatenate",
-    "read_conv2d",
-    "read_merge",
-    "read_pooling2d",
+    "read_conv",
+    "read_cropping",
+    "read_global_pooling",
+    "read_padding",
+    "read_pooling",
     "read_resize",
     "read_transpose",
     "wire_edges",
@@ -40,6 +44,13 @@ __all__ = [
 
 WIRES: Final = ("Clone", "Repack", "ZeroPadding2D")
 """Layers that hls4ml puts into a streaming project and that change no value."""
+
+
+def is_wire(layer: Any) -> bool:
+    """Whether a layer is one of WIRES. In a parallel project zeros are the model's own layer."""
+    if layer.class_name == "ZeroPadding2D":
+        return str(layer.model.config.get_config_value("IOType")) == "io_stream"
+    return layer.class_name in WIRES
 
 
 def wire_edges(layer: Any, edges: Mapping[str, Edge], nodes: Mapping[str, Node]) -> dict[str, Edge]:
@@ -57,13 +68,13 @@ def wire_edges(layer: Any, edges: Mapping[str, Edge], nodes: Mapping[str, Node])
             raise ModelError(Blocker(layer.name, what, "quantize the layer before it"))
     padding = source.padding
     if layer.class_name == "ZeroPadding2D":
-        padding = _sum(padding, _padding(layer))
+        padding = _sum(padding, _around(layer))
     return {str(output): Edge(source.node, padding) for output in layer.outputs}
 
 
-def read_conv2d(layer: Any, reads: list[Reading], out: FixedType) -> Read:
-    """Conv2D and PointwiseConv2D."""
-    kernel = tuple(int(layer.get_attr(key)) for key in ("filt_height", "filt_width"))
+def read_conv(layer: Any, reads: list[Reading], out: FixedType) -> Read:
+    """Conv1D, Conv2D and their pointwise forms."""
+    kernel = (int(layer.get_attr("filt_height", 1)), int(layer.get_attr("filt_width")))
     channels, filters = int(layer.get_attr("n_chan")), int(layer.get_attr("n_filt"))
     weight, weight_type = read_weights(layer, "weight")
     if layer.get_attr("_weights_transposed", False):
@@ -76,26 +87,70 @@ def read_conv2d(layer: Any, reads: list[Reading], out: FixedType) -> Read:
         frozen_codes(bias.reshape(-1)),
         bias_type,
         accumulator,
-        (int(layer.get_attr("stride_height")), int(layer.get_attr("stride_width"))),
-        _sum(reads[0].padding, _padding(layer)) if reads else NO_PADDING,
+        (int(layer.get_attr("stride_height", 1)), int(layer.get_attr("stride_width"))),
+        _sum(reads[0].padding, _around(layer)) if reads else NO_PADDING,
     )
     return operation, out
 
 
-def read_pooling2d(layer: Any, reads: list[Reading], out: FixedType) -> Read:
-    """Largest elements of windows that touch, without zeros around."""
-    size = (int(layer.get_attr("pool_height")), int(layer.get_attr("pool_width")))
-    strides = (int(layer.get_attr("stride_height")), int(layer.get_attr("stride_width")))
+def read_pooling(layer: Any, reads: list[Reading], out: FixedType) -> Read:
+    """Largest elements or means of windows of images and sequences."""
+    size = (int(layer.get_attr("pool_height", 1)), int(layer.get_attr("pool_width")))
+    strides = (int(layer.get_attr("stride_height", 1)), int(layer.get_attr("stride_width")))
+    padding = _around(layer)
+    if layer.get_attr("count_pad", False):
+        what = "counts the zeros around an image in its means"
+        raise ModelError(Blocker(layer.name, what, "use padding='valid'"))
+    if str(layer.get_attr("pool_op")) == "Max" and strides == size and padding == NO_PADDING:
+        return MaxPool2D(size), _compared(layer, reads, out)
+    return _pooling(layer, reads, out, (size, strides, padding))
+
+
+def read_global_pooling(layer: Any, reads: list[Reading], out: FixedType) -> Read:
+    """The largest element or the mean of a whole image or sequence, for each channel."""
+    if not reads:
+        return MaxPool((1, 1), (1, 1), NO_PADDING), out
+    height, width, _ = as_image(reads[0].shape)
+    return _pooling(layer, reads, out, ((height, width), (height, width), NO_PADDING))
+
+
+def _pooling(
+    layer: Any,
+    reads: list[Reading],
+    out: FixedType,
+    windows: tuple[tuple[int, int], tuple[int, int], Padding],
+) -> Read:
     kind = str(layer.get_attr("pool_op"))
-    if kind != "Max" or strides != size or _padding(layer) != NO_PADDING:
-        what = f"{kind} pooling of {size} with strides {strides} and zeros {_padding(layer)}"
-        raise ModelError(Blocker(layer.name, what, "use MaxPooling2D, strides as its size"))
-    # The stream compares in this type, so it must hold every input as it is.
+    if kind == "Average":
+        accumulator = fixed_type(layer.get_attr("accum_t").precision, f"{layer.name} accumulator")
+        return AveragePool(*windows, accumulator), out
+    if kind != "Max":
+        raise ModelError(Blocker(layer.name, f"{kind} pooling", "use the largest or the mean"))
+    if windows[2] != NO_PADDING and reads and not reads[0].type.signed:
+        # pad_val in hls4ml's nnet_pooling.h sets the top bit, the least value with a sign alone.
+        what = "hls4ml 1.3 takes what is beyond the image for large where values have no sign"
+        fix = "use ZeroPadding before it and padding='valid'"
+        raise ModelError(Blocker(layer.name, what, fix))
+    return MaxPool(*windows), _compared(layer, reads, out)
+
+
+def _compared(layer: Any, reads: list[Reading], out: FixedType) -> FixedType:
+    """The type of largest elements, which are compared in a type that must hold all inputs."""
     accumulator = fixed_type(layer.get_attr("accum_t").precision, f"{layer.name} accumulator")
     if reads and not _holds(accumulator, reads[0].type):
         what = f"compares values of {reads[0].type} as {accumulator}"
         raise ModelError(Blocker(layer.name, what, "quantize the layer before it"))
-    return MaxPool2D(size), out
+    return out
+
+
+def read_padding(layer: Any, _reads: list[Reading], out: FixedType) -> Read:
+    """Zeros around an image or a sequence."""
+    return ZeroPad(_around(layer)), out
+
+
+def read_cropping(layer: Any, _reads: list[Reading], out: FixedType) -> Read:
+    """An image or a sequence without its rim."""
+    return Crop(_around(layer, "crop")), out
 
 
 def read_resize(layer: Any, reads: list[Reading], out: FixedType) -> Read:
@@ -107,7 +162,7 @@ def read_resize(layer: Any, reads: list[Reading], out: FixedType) -> Read:
         what = f"carries {reads[0].type} as {out}"
         raise ModelError(Blocker(layer.name, what, "quantize the layer before it"))
     return UpSample2D(
-        (int(layer.get_attr("height_factor")), int(layer.get_attr("width_factor")))
+        (int(layer.get_attr("height_factor", 1)), int(layer.get_attr("width_factor")))
     ), out
 
 
@@ -119,23 +174,15 @@ def read_concatenate(layer: Any, reads: list[Reading], out: FixedType) -> Read:
     return Concatenate(), out
 
 
-def read_merge(layer: Any, _reads: list[Reading], out: FixedType) -> Read:
-    """A product of two inputs, element by element."""
-    kind = str(layer.get_attr("op")).lower()
-    if kind != "multiply":
-        what = f"hls4ml's merge of kind {kind} has no meaning here yet"
-        raise ModelError(Blocker(layer.name, what, "use Multiply or Concatenate"))
-    return Multiply(), out
-
-
 def read_transpose(layer: Any, _reads: list[Reading], out: FixedType) -> Read:
     """Axes in another order."""
     return Transpose(tuple(int(axis) for axis in layer.get_attr("perm"))), out
 
 
-def _padding(layer: Any) -> Padding:
+def _around(layer: Any, prefix: str = "pad") -> Padding:
+    """Rows above and below, columns left and right that a layer puts on or takes off."""
     above, below, left, right = (
-        int(layer.get_attr(key, 0)) for key in ("pad_top", "pad_bottom", "pad_left", "pad_right")
+        int(layer.get_attr(f"{prefix}_{side}", 0)) for side in ("top", "bottom", "left", "right")
     )
     return above, below, left, right
 

@@ -14,6 +14,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from trigger_ml.graph.image_operations import IMAGE_OPERATIONS
+from trigger_ml.graph.images import evaluate_image
+from trigger_ml.graph.merge_operations import Merge, Reshape
+from trigger_ml.graph.merges import evaluate_merge
 from trigger_ml.graph.model import (
     ArgMax,
     Concatenate,
@@ -36,8 +40,12 @@ from trigger_ml.graph.model import (
     Transpose,
     UpSample2D,
 )
+from trigger_ml.graph.rectify import evaluate_rectify
+from trigger_ml.graph.rectify_operation import Rectify
+from trigger_ml.graph.scale import evaluate_scale
+from trigger_ml.graph.scale_operation import Scale
 from trigger_ml.graph.types import Codes, FixedType
-from trigger_ml.graph.windows import largest, patches, repeated
+from trigger_ml.graph.windows import as_image, largest, patches, repeated
 
 __all__ = ["chunk_events", "evaluate", "trace_edges"]
 
@@ -71,7 +79,7 @@ def evaluate(
 def chunk_events(graph: FixedGraph) -> int:
     """Events to evaluate at once, so that the windows of convolutions fit in memory."""
     largest_array = max(
-        prod((*node.shape[:2], *node.operation.weight.shape[:3]))
+        prod((*as_image(node.shape)[:2], *node.operation.weight.shape[:3]))
         if isinstance(node.operation, Conv2D)
         else node.size
         for node in graph.nodes
@@ -95,6 +103,8 @@ def trace_edges(graph: FixedGraph, codes: Codes) -> dict[str, Codes]:
             edges[node.name] = _concatenate(node, reads)
         elif isinstance(node.operation, Multiply):
             edges[node.name] = _multiply(node, reads)
+        elif isinstance(node.operation, Merge):
+            edges[node.name] = evaluate_merge(node, reads)
         else:
             edges[node.name] = _EVALUATORS[type(node.operation)](node, *reads[0])
     return edges
@@ -106,6 +116,10 @@ def _quantize(node: Node, codes: Codes, source: FixedType) -> Codes:
 
 def _relu(node: Node, codes: Codes, source: FixedType) -> Codes:
     return node.type.cast(np.maximum(codes, 0), source.fraction)
+
+
+def _reshape(node: Node, codes: Codes, source: FixedType) -> Codes:
+    return node.type.cast(codes.reshape(len(codes), *node.shape), source.fraction)
 
 
 def _quantize_each(node: Node, codes: Codes, source: FixedType) -> Codes:
@@ -148,21 +162,27 @@ def _conv2d(node: Node, codes: Codes, source: FixedType) -> Codes:
     height, width, _, filters = operation.weight.shape
     # Codes that fit are copied into windows as single precision, at half the size.
     images = codes.astype(np.float32) if source.width <= EXACT_SINGLE.bit_length() - 1 else codes
+    images = images.reshape(len(codes), *as_image(codes.shape[1:]))
     rows = patches(images, (height, width), operation.strides, operation.padding)
     weight = operation.weight.reshape(-1, filters)
-    return _affine(node, operation, rows, source, weight, operation.bias)
+    made = _affine(node, operation, rows, source, weight, operation.bias)
+    return made.reshape(len(codes), *node.shape)
 
 
 def _max_pool2d(node: Node, codes: Codes, source: FixedType) -> Codes:
     operation = node.operation
     assert isinstance(operation, MaxPool2D)
-    return node.type.cast(largest(codes, operation.size), source.fraction)
+    images = codes.reshape(len(codes), *as_image(codes.shape[1:]))
+    made = largest(images, operation.size).reshape(len(codes), *node.shape)
+    return node.type.cast(made, source.fraction)
 
 
 def _up_sample2d(node: Node, codes: Codes, source: FixedType) -> Codes:
     operation = node.operation
     assert isinstance(operation, UpSample2D)
-    return node.type.cast(repeated(codes, operation.size), source.fraction)
+    images = codes.reshape(len(codes), *as_image(codes.shape[1:]))
+    made = repeated(images, operation.size).reshape(len(codes), *node.shape)
+    return node.type.cast(made, source.fraction)
 
 
 def _concatenate(node: Node, reads: list[tuple[Codes, FixedType]]) -> Codes:
@@ -274,7 +294,11 @@ _EVALUATORS: Final[Mapping[type[Operation], Callable[[Node, Codes, FixedType], C
     MaxPool2D: _max_pool2d,
     UpSample2D: _up_sample2d,
     Transpose: _transpose,
+    Reshape: _reshape,
+    Rectify: evaluate_rectify,
+    **dict.fromkeys(IMAGE_OPERATIONS, evaluate_image),
     GlobalAverage: _global_average,
+    Scale: evaluate_scale,
     Lookup: _lookup,
     Softmax: _softmax,
     ArgMax: _argmax,

@@ -134,9 +134,14 @@ class FixedGraph:
         return tuple(node.type for node in self.output_nodes for _ in range(node.size))
 
     @cached_property
-    def has_convolution(self) -> bool:
-        """Whether a convolution is among the operations."""
-        return any(isinstance(node.operation, Conv2D) for node in self.nodes)
+    def streamable(self) -> bool:
+        """Whether it can be a stream of columns: it has a convolution and ends in an image.
+
+        A stream has one input and one output.
+        """
+        convolves = any(isinstance(node.operation, Conv2D) for node in self.nodes)
+        single = len(self.input_nodes) == len(self.outputs) == 1
+        return convolves and single and len(self.output_nodes[0].shape) == 3
 
     @cached_property
     def digest(self) -> str:

@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from trigger_ml.graph.image_operations import IMAGE_OPERATIONS
+from trigger_ml.graph.merge_operations import MERGES, Reshape
+from trigger_ml.graph.operation import Operation
+from trigger_ml.graph.rectify_operation import Rectify
+from trigger_ml.graph.scale_operation import Scale
 from trigger_ml.graph.types import Codes, FixedType, Overflow, Rounding
 
 __all__ = [
@@ -30,13 +35,6 @@ __all__ = [
     "Transpose",
     "UpSample2D",
 ]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Operation:
-    """Base of all operations; ``kind`` is the name in the JSON form."""
-
-    kind: ClassVar[str] = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +79,8 @@ class Dense(Operation):
 @dataclass(frozen=True, slots=True, eq=False)
 class Conv2D(Operation):
     """A convolution over height x width x channels, as Keras means it: the kernel is not flipped.
+
+    A sequence, steps x channels, is an image of one row, here and in the two after it.
 
     y[i, j] = sum over (a, b) of x[i * strides[0] + a, j * strides[1] + b] @ weight[a, b] + bias,
     where x has ``padding`` rows of zeros above and below and columns of zeros left and right of
@@ -295,6 +295,11 @@ OPERATIONS: Final[Mapping[str, type[Operation]]] = {
         Softmax,
         ArgMax,
         Threshold,
+        *MERGES,
+        Reshape,
+        Rectify,
+        *IMAGE_OPERATIONS,
+        Scale,
     )
 }
 """Operations by the name they have in the JSON form."""

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.graph.image_operations import AveragePool, Crop, MaxPool, ZeroPad
+from trigger_ml.graph.images import image_problems
+from trigger_ml.graph.merge_operations import Merge, Reshape
+from trigger_ml.graph.merges import merge_problems, reshape_problems
 from trigger_ml.graph.model import (
     Concatenate,
     Conv2D,
@@ -24,8 +28,12 @@ from trigger_ml.graph.model import (
     Transpose,
     UpSample2D,
 )
+from trigger_ml.graph.rectify import rectify_problems
+from trigger_ml.graph.rectify_operation import Rectify
+from trigger_ml.graph.scale import scale_problems
+from trigger_ml.graph.scale_operation import Scale
 from trigger_ml.graph.types import MAX_WIDTH, Codes, FixedType, Overflow
-from trigger_ml.graph.windows import window_count
+from trigger_ml.graph.windows import as_image, window_count
 
 __all__ = ["verify"]
 
@@ -71,6 +79,9 @@ def _node_problems(node: Node, reads: list[Node]) -> Iterator[Blocker]:
     if isinstance(node.operation, Multiply):
         yield from _multiply_problems(node, reads)
         return
+    if isinstance(node.operation, Merge):
+        yield from merge_problems(node, reads)
+        return
     if len(reads) != 1:
         yield Blocker(node.name, f"{node.operation.kind} reads one edge, found {len(reads)}")
         return
@@ -83,6 +94,14 @@ def _node_problems(node: Node, reads: list[Node]) -> Iterator[Blocker]:
             yield from _conv2d_problems(node, convolution, reads[0])
         case MaxPool2D() | UpSample2D() as resize:
             yield from _resize_problems(node, resize, reads[0])
+        case Rectify() as rectify:
+            yield from rectify_problems(node, rectify, reads[0])
+        case Reshape():
+            yield from reshape_problems(node, reads[0])
+        case MaxPool() | AveragePool() | ZeroPad() | Crop():
+            yield from image_problems(node, reads[0])
+        case Scale():
+            yield from scale_problems(node, reads[0])
         case Transpose() as transpose:
             yield from _transpose_problems(node, transpose, reads[0])
         case QuantizeEach() as quantizer:
@@ -147,7 +166,8 @@ def _einsum_problems(node: Node, einsum: EinsumDense, read: Node) -> Iterator[Bl
 
 
 def _conv2d_problems(node: Node, convolution: Conv2D, read: Node) -> Iterator[Blocker]:
-    if convolution.weight.ndim != 4 or len(read.shape) != 3 or len(node.shape) != 3:
+    rank = len(read.shape)
+    if convolution.weight.ndim != 4 or rank not in (2, 3) or len(node.shape) != rank:
         yield Blocker(
             node.name,
             f"a convolution of {read.shape} -> {node.shape} with weight "
@@ -163,13 +183,14 @@ def _conv2d_problems(node: Node, convolution: Conv2D, read: Node) -> Iterator[Bl
         if min(values) < least:
             sane = False
             yield Blocker(node.name, f"{what} {values}: each must be at least {least}")
-    if read.shape[2] != channels:
-        yield Blocker(node.name, f"reads {read.shape[2]} channels, its kernel has {channels}")
+    if read.shape[-1] != channels:
+        yield Blocker(node.name, f"reads {read.shape[-1]} channels, its kernel has {channels}")
     if convolution.bias.shape != (filters,):
         yield Blocker(node.name, f"bias {convolution.bias.shape} for {filters} filters")
     if sane:
-        places = window_count(read.shape, (height, width), convolution.strides, convolution.padding)
-        if (*places, filters) != node.shape:
+        shape = as_image(read.shape)
+        places = window_count(shape, (height, width), convolution.strides, convolution.padding)
+        if (*places, filters) != as_image(node.shape):
             yield Blocker(
                 node.name,
                 f"a {height}x{width} kernel with {filters} filters, strides "
@@ -182,17 +203,18 @@ def _conv2d_problems(node: Node, convolution: Conv2D, read: Node) -> Iterator[Bl
 def _resize_problems(
     node: Node, operation: MaxPool2D | UpSample2D, read: Node
 ) -> Iterator[Blocker]:
-    if len(read.shape) != 3 or min(operation.size) < 1:
+    if len(read.shape) not in (2, 3) or min(operation.size) < 1:
         yield Blocker(
             node.name, f"{operation.kind} of {operation.size} reads {read.shape}, not an image"
         )
         return
     rows, columns = operation.size
+    height, width, channels = as_image(read.shape)
     if isinstance(operation, MaxPool2D):
-        made = (read.shape[0] // rows, read.shape[1] // columns, read.shape[2])
+        made = (height // rows, width // columns, channels)
     else:
-        made = (read.shape[0] * rows, read.shape[1] * columns, read.shape[2])
-    if made != node.shape:
+        made = (height * rows, width * columns, channels)
+    if len(node.shape) != len(read.shape) or made != as_image(node.shape):
         yield Blocker(
             node.name,
             f"{operation.kind} of {operation.size} makes {made} of {read.shape}, not {node.shape}",

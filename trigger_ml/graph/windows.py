@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from trigger_ml.graph.types import Codes
 
-__all__ = ["largest", "patches", "repeated", "window_count"]
+__all__ = ["as_image", "largest", "patches", "repeated", "window_count", "window_views"]
+
+
+def as_image(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Shape of an image; a sequence, (steps, channels), is one of a single row."""
+    height, width, channels = shape if len(shape) == 3 else (1, *shape)
+    return height, width, channels
 
 
 def window_count(
@@ -46,6 +52,24 @@ def patches(
     # The channels come before the window's axes in a view.
     ordered = views.transpose(0, 1, 2, 4, 5, 3)
     return ordered.reshape(*ordered.shape[:3], -1)
+
+
+def window_views(
+    codes: Codes,
+    size: tuple[int, int],
+    strides: tuple[int, int],
+    padding: tuple[int, int, int, int],
+    rim: int,
+) -> Codes:
+    """Each window of each channel: (events, rows, columns, channels, window rows, columns).
+
+    rim: what stands beyond the image.
+    """
+    above, below, left, right = padding
+    around = ((0, 0), (above, below), (left, right), (0, 0))
+    padded = np.pad(codes, around, constant_values=rim)
+    views = sliding_window_view(padded, size, axis=(1, 2))
+    return np.asarray(views[:, :: strides[0], :: strides[1]])
 
 
 def largest(codes: Codes, size: tuple[int, int]) -> Codes:

@@ -8,11 +8,12 @@ from typing import Any, Final
 import numpy as np
 from alkaid.trace import FVArray, HWConfig
 from alkaid.trace.fixed_variable import FVariable
+from numpy.typing import NDArray
 
 from trigger_ml.graph.model import Conv2D, Dense, EinsumDense, Node
-from trigger_ml.graph.types import Codes, FixedType, Rounding
+from trigger_ml.graph.types import Codes, FixedType, Overflow, Rounding
 
-__all__ = ["HARDWARE", "Symbols", "affine", "array", "cast", "cast_element", "kif"]
+__all__ = ["HARDWARE", "Symbols", "affine", "array", "cast", "cast_element", "if_negative", "kif"]
 
 Symbols = Any
 """An alkaid FVArray (its module has no type information)."""
@@ -44,7 +45,22 @@ def cast_element(element: Any, kind: FixedType) -> Any:
     rounded = _round(element, kind)
     if rounded.low == rounded.high:
         return cast_element(rounded, kind)
+    if kind.signed and kind.width == 1 and kind.overflow is not Overflow.WRAP:
+        return _sign(rounded, kind)
     return rounded.quantize(*kif(kind), kind.overflow.value, "TRN")
+
+
+def _sign(element: Any, kind: FixedType) -> Any:
+    """Saturation in a type of one bit, its sign: minus one step, or zero.
+
+    alkaid 0.8.2 gets every element of it wrong.
+    """
+    if element.low >= 0 or kind.overflow is Overflow.SAT_SYM:
+        return FVariable.from_const(0.0, HARDWARE)
+    if element.high < 0:
+        return FVariable.from_const(-kind.step, HARDWARE)
+    top = int(element.kif[1])
+    return element.quantize(1, top, -top, "WRAP", "TRN") * 2.0 ** (-top - kind.fraction)
 
 
 def _round(element: Any, kind: FixedType) -> Any:
@@ -93,11 +109,31 @@ def affine(
     if source.fraction + fraction <= accumulator.fraction or _exact_products(
         symbols, weight_codes, fraction, accumulator
     ):
-        total = _without_sign_tables(symbols) @ weight + bias
+        total = _product(_without_sign_tables(symbols), weight) + bias
     else:
         products = cast(symbols[..., :, None] * weight, accumulator)
         total = np.sum(products, axis=-2) + bias
     return cast(cast(total, accumulator), node.type)
+
+
+def _product(symbols: Symbols, weight: NDArray[np.float64]) -> Symbols:
+    """symbols @ weight; sums of constants alone are done here, where alkaid 0.8.2 stops.
+
+    A channel that a ReLU never lets through is constant, and so are zeros around an image.
+    """
+    used = np.any(weight != 0, axis=1)
+    rows = symbols.reshape(-1, len(weight))
+    constant = [all(element.low == element.high for element in row[used]) for row in rows]
+    if not any(constant):
+        return symbols @ weight
+    made: list[Any] = []
+    for row, fixed in zip(rows, constant, strict=True):
+        if fixed:
+            sums = np.array([float(element.low) for element in row]) @ weight
+            made += [FVariable.from_const(float(value), HARDWARE) for value in sums]
+        else:
+            made += list(np.ravel(row @ weight))
+    return array(made, symbols).reshape(*symbols.shape[:-1], weight.shape[1])
 
 
 def _exact_products(symbols: Symbols, weight: Codes, fraction: int, kind: FixedType) -> bool:
@@ -124,6 +160,15 @@ def _without_sign_tables(symbols: Symbols) -> Symbols:
     if not lone:
         return symbols
     return FVArray(np.asarray(symbols), {**symbols.solver_options, "binary_lut": False})
+
+
+def if_negative(key: Any, then: Any, otherwise: Any) -> Any:
+    """``then`` where key < 0. alkaid's own choice looks at the top bit, sign or not."""
+    if key.low >= 0:
+        return otherwise
+    if key.high < 0:
+        return then
+    return key.msb_mux(then, otherwise)
 
 
 def array(elements: list[Any], like: Symbols) -> Symbols:

@@ -17,6 +17,8 @@ from alkaid.trace import FVArray
 from alkaid.trace.fixed_variable import FVariable, LookupTable
 
 from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.graph.image_operations import IMAGE_OPERATIONS
+from trigger_ml.graph.merge_operations import Merge, Reshape
 from trigger_ml.graph.model import (
     ArgMax,
     Concatenate,
@@ -39,7 +41,10 @@ from trigger_ml.graph.model import (
     Transpose,
     UpSample2D,
 )
+from trigger_ml.graph.rectify_operation import Rectify
+from trigger_ml.graph.scale_operation import Scale
 from trigger_ml.graph.types import Codes, FixedType, Overflow, Rounding
+from trigger_ml.graph.windows import as_image
 from trigger_ml.lower.arithmetic import (
     HARDWARE,
     Symbols,
@@ -47,8 +52,13 @@ from trigger_ml.lower.arithmetic import (
     array,
     cast,
     cast_element,
+    if_negative,
     kif,
 )
+from trigger_ml.lower.replay_images import image_of, replay_image, with_zeros
+from trigger_ml.lower.replay_merges import replay_merge, replay_reshape
+from trigger_ml.lower.replay_rectify import replay_rectify
+from trigger_ml.lower.replay_scale import replay_scale
 
 __all__ = ["replay"]
 
@@ -75,6 +85,8 @@ def replay(graph: FixedGraph, adder_depth: int) -> dict[str, Symbols]:
             edges[node.name] = _concatenate(node, [edges[name] for name in node.inputs])
         elif isinstance(node.operation, Multiply):
             edges[node.name] = _multiply(node, *(edges[name] for name in node.inputs))
+        elif isinstance(node.operation, Merge):
+            edges[node.name] = replay_merge(node, *(edges[name] for name in node.inputs))
         else:
             source = graph.by_name[node.inputs[0]]
             edges[node.name] = _RULES[type(node.operation)](node, edges[source.name], source.type)
@@ -150,11 +162,10 @@ def _conv2d(node: Node, symbols: Symbols, source: FixedType) -> Symbols:
     operation = node.operation
     assert isinstance(operation, Conv2D)
     rows, columns, _, channels = operation.weight.shape
-    above, below, left, right = operation.padding
-    padded = _with_zeros(symbols, ((above, below), (left, right), (0, 0)))
+    padded = with_zeros(image_of(symbols), operation.padding)
     weight = operation.weight.reshape(-1, channels)
     flat: list[Any] = []
-    for i, j in np.ndindex(node.shape[:2]):
+    for i, j in np.ndindex(as_image(node.shape)[:2]):
         row, column = i * operation.strides[0], j * operation.strides[1]
         window = padded[row : row + rows, column : column + columns].reshape(-1)
         result = affine(node, operation, window, source, weight, operation.bias)
@@ -162,20 +173,14 @@ def _conv2d(node: Node, symbols: Symbols, source: FixedType) -> Symbols:
     return array(flat, symbols).reshape(node.shape)
 
 
-def _with_zeros(symbols: Symbols, padding: tuple[tuple[int, int], ...]) -> Symbols:
-    """The array with constant zeros around it."""
-    zero = FVariable.from_const(0.0, HARDWARE)
-    padded = np.pad(np.asarray(symbols), padding, constant_values=zero)
-    return FVArray(padded, symbols.solver_options)
-
-
 def _max_pool2d(node: Node, symbols: Symbols, _source: FixedType) -> Symbols:
     operation = node.operation
     assert isinstance(operation, MaxPool2D)
     rows, columns = operation.size
+    image = image_of(symbols)
     largest = []
-    for i, j, channel in np.ndindex(node.shape):
-        window = symbols[i * rows : (i + 1) * rows, j * columns : (j + 1) * columns, channel]
+    for i, j, channel in np.ndindex(as_image(node.shape)):
+        window = image[i * rows : (i + 1) * rows, j * columns : (j + 1) * columns, channel]
         largest.append(reduce(lambda left, right: left.max_of(right), list(np.ravel(window))))
     return cast(array(largest, symbols).reshape(node.shape), node.type)
 
@@ -184,8 +189,8 @@ def _up_sample2d(node: Node, symbols: Symbols, _source: FixedType) -> Symbols:
     operation = node.operation
     assert isinstance(operation, UpSample2D)
     rows, columns = operation.size
-    repeated = np.asarray(symbols).repeat(rows, axis=0).repeat(columns, axis=1)
-    return cast(FVArray(repeated, symbols.solver_options), node.type)
+    repeated = np.asarray(image_of(symbols)).repeat(rows, axis=0).repeat(columns, axis=1)
+    return cast(FVArray(repeated, symbols.solver_options), node.type).reshape(node.shape)
 
 
 def _concatenate(node: Node, parts: list[Symbols]) -> Symbols:
@@ -262,17 +267,8 @@ def _argmax(node: Node, symbols: Symbols, _source: FixedType) -> Symbols:
 
 def _larger(left: tuple[Any, Any], right: tuple[Any, Any]) -> tuple[Any, Any]:
     """The larger of two values with its index; the left one wins a tie."""
-    index = _if_negative(left[0] - right[0], right[1], left[1])
+    index = if_negative(left[0] - right[0], right[1], left[1])
     return left[0].max_of(right[0]), index
-
-
-def _if_negative(key: Any, then: Any, otherwise: Any) -> Any:
-    """``then`` where key < 0. alkaid's own choice looks at the top bit, sign or not."""
-    if key.low >= 0:
-        return otherwise
-    if key.high < 0:
-        return then
-    return key.msb_mux(then, otherwise)
 
 
 def _threshold(node: Node, symbols: Symbols, source: FixedType) -> Symbols:
@@ -283,7 +279,7 @@ def _threshold(node: Node, symbols: Symbols, source: FixedType) -> Symbols:
     smallest = -(-operation.threshold >> drop) if drop > 0 else operation.threshold << -drop
     cut = smallest * 2.0**-fraction
     one, zero = (FVariable.from_const(value, HARDWARE) for value in (1.0, 0.0))
-    flat = [_if_negative(element - cut, zero, one) for element in np.ravel(symbols)]
+    flat = [if_negative(element - cut, zero, one) for element in np.ravel(symbols)]
     return array(flat, symbols).reshape(symbols.shape)
 
 
@@ -296,8 +292,12 @@ _RULES: Final[Mapping[type[Operation], Callable[[Node, Symbols, FixedType], Symb
     MaxPool2D: _max_pool2d,
     UpSample2D: _up_sample2d,
     Transpose: _transpose,
+    Reshape: replay_reshape,
+    Rectify: replay_rectify,
+    **dict.fromkeys(IMAGE_OPERATIONS, replay_image),
     EinsumDense: _einsum_dense,
     GlobalAverage: _global_average,
+    Scale: replay_scale,
     Lookup: _lookup,
     Softmax: _softmax,
     ArgMax: _argmax,

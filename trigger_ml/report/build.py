@@ -106,6 +106,7 @@ def _model(source: SourceModel) -> Model:
         nonzero=source.nonzero,
         layers=source.layers,
         float_tail=source.float_tail,
+        notes=source.notes,
     )
 
 

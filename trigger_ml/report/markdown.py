@@ -23,6 +23,7 @@ from trigger_ml.report.image_words import (
 )
 from trigger_ml.report.schema import Report
 from trigger_ml.report.sections import PhysicsDetail
+from trigger_ml.report.vendor import vendor_figures
 from trigger_ml.report.words import (
     MISSING,
     ORIGINS,
@@ -170,7 +171,17 @@ def _resources(report: Report) -> Iterator[str]:
     for name in (origin.origin for origin in resources.origins if origin.origin in ORIGINS):
         yield f"- {ORIGINS[name][0]}: {ORIGINS[name][1]}"
     yield ""
+    yield from _vendor(report)
     yield from _kernels(report)
+
+
+def _vendor(report: Report) -> Iterator[str]:
+    figures = vendor_figures(report)
+    if figures:
+        head = ("Vendor tool", "Figure", "Value", "Design was", "Report")
+        rows = [(f.origin, f.name, f.value, f.state, f"`{f.file}`") for f in figures]
+        yield from _table(head, rows)
+        yield ""
 
 
 def _kernels(report: Report) -> Iterator[str]:

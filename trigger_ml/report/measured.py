@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from trigger_ml.artifacts import CosimRun, Hdl, Resources, RtlProject, Run, Synthesis
 from trigger_ml.report.image_sections import ImageStream
@@ -22,16 +22,22 @@ from trigger_ml.report.sections import (
 )
 
 __all__ = [
+    "VENDORS",
     "cosim_events",
     "fidelity_section",
+    "judged_section",
     "latency_section",
+    "origin_section",
     "pipeline_section",
     "resources_section",
+    "routed_slack",
 ]
 
 LANGUAGES: Final = {Hdl.VERILOG: "Verilog", Hdl.VHDL: "VHDL"}
 VENDORS: Final = ("vivado", "vitis")
 """Origins that a vendor tool stands behind, the stronger one first."""
+RTL_VENDOR: Final = "vivado"
+"""Of these, the one that is of the RTL; the other is of the HLS project."""
 
 
 def fidelity_section(inputs: ReportInputs) -> Fidelity:
@@ -140,21 +146,30 @@ def pipeline_section(inputs: ReportInputs) -> Pipeline:
     counted: Mapping[str, int] = next(
         (i.details["kernel_stages"] for i in inputs.synthesis if "kernel_stages" in i.details), {}
     )
-    slacks = [
-        float(item.details["wns_ns"])
-        for item in inputs.synthesis
-        if item.origin in VENDORS and item.details.get("wns_ns") is not None
-    ]
+    slack = routed_slack((item.origin, item.details) for item in inputs.synthesis)
     return Pipeline(
         clock_period_ns=period_ns,
         routing_margin=margin,
         stage_delays_ns=delays,
         worst_stage_ns=worst,
         margin_kept=None if worst is None else _within(worst * margin, period_ns),
-        timing="vendor" if slacks else "estimate",
-        slack_ns=slacks[0] if slacks else None,
+        timing="estimate" if slack is None else "vendor",
+        slack_ns=slack,
         kernel_stages=dict(counted) if sum(counted.values()) == len(delays) else {},
     )
+
+
+def routed_slack(origins: Iterable[tuple[str, Mapping[str, Any]]]) -> float | None:
+    """Worst slack [ns] of the RTL at the target clock, after routing; None without that.
+
+    origins: names and details. The HLS project is another implementation of the network, and
+    before routing a tool only guesses its wires.
+    """
+    for name, details in origins:
+        if name == RTL_VENDOR and details.get("timing_state") == "routed":
+            slack = details.get("slack_ns")
+            return None if slack is None else float(slack)
+    return None
 
 
 def _figures(resources: Resources) -> Figures:
@@ -169,7 +184,8 @@ def _shares(total: Figures, whole: Figures | None) -> dict[str, float | None]:
     return shares
 
 
-def _origin(item: Synthesis, device: Device | None) -> Origin:
+def origin_section(item: Synthesis, device: Device | None) -> Origin:
+    """One count, with its shares of the part and of one SLR."""
     total = _figures(item.total)
     return Origin(
         origin=item.origin,
@@ -184,13 +200,24 @@ def _origin(item: Synthesis, device: Device | None) -> Origin:
 
 def resources_section(inputs: ReportInputs) -> ResourceSection:
     """Counts by origin, with shares of the part, judged by the strongest origin."""
-    origins = {item.origin: _origin(item, inputs.device) for item in inputs.synthesis}
-    vendor = next((origins[name] for name in VENDORS if name in origins), None)
-    cost, yosys = origins.get("cost_model"), origins.get("yosys")
-    judge = next((o for o in (vendor, yosys, cost) if o and o.total.lut is not None), None)
-    shares = judge.device_share if judge else {}
+    origins = tuple(origin_section(item, inputs.device) for item in inputs.synthesis)
     budget = inputs.config.budget
-    limits = {"lut": budget.lut_share, "dsp": budget.dsp_share}
+    return judged_section(origins, {"lut": budget.lut_share, "dsp": budget.dsp_share})
+
+
+def judged_section(
+    origins: tuple[Origin, ...], limits: Mapping[str, float | None]
+) -> ResourceSection:
+    """All origins, judged by the strongest one that counts LUTs.
+
+    limits: largest shares of the part, 0 to 1, by resource; None is the whole part.
+    """
+    by_name = {origin.origin: origin for origin in origins}
+    vendor = next((by_name[name] for name in VENDORS if name in by_name), None)
+    cost, yosys = by_name.get("cost_model"), by_name.get("yosys")
+    strongest = (*(by_name.get(name) for name in VENDORS), yosys, cost)
+    judge = next((o for o in strongest if o and o.total.lut is not None), None)
+    shares = judge.device_share if judge else {}
     met = shares.get("lut") is not None
     for key, share in shares.items():
         limit = limits.get(key)
@@ -207,5 +234,5 @@ def resources_section(inputs: ReportInputs) -> ResourceSection:
         slr_share=judge.slr_share if judge else {},
         met=met,
         judged_by=judge.origin if judge else None,
-        origins=tuple(origins.values()),
+        origins=origins,
     )

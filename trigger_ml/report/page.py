@@ -14,6 +14,7 @@ from trigger_ml.report import edge_plots, edge_words, image_words, mask_plots, p
 from trigger_ml.report.headline import device_name, headline, physics_missing, tiles
 from trigger_ml.report.schema import SCHEMA, Report
 from trigger_ml.report.sections import PhysicsDetail
+from trigger_ml.report.vendor import vendor_figures
 
 __all__ = ["html_page"]
 
@@ -87,6 +88,7 @@ def html_page(report: Report) -> str:
         edge_flips=edge_words.edge_flips(edges) if edges else [],
         truncation_note=edge_words.truncation_note(edges) if edges else "",
         stream_note=image_words.stream_note(stream) if stream else "",
+        vendor=vendor_figures(report),
         kernels_by=kernels_by,
         kernels=kernels,
         missing=words.MISSING,

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigger_ml.errors import Blocker, DataError
+from trigger_ml.graph.interpreter import chunk_events, trace_edges
+from trigger_ml.graph.model import FixedGraph
 from trigger_ml.graph.types import MAX_WIDTH, Codes, FixedType
 from trigger_ml.report.sections import Range
 
-__all__ = ["ObservedRange"]
+__all__ = ["ObservedRange", "observe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,17 @@ class ObservedRange:
             saturated_fraction=self.at_limit / self.elements,
             magnitude_histogram=self.magnitude_histogram[: top + 1],
         )
+
+
+def observe(graph: FixedGraph, codes: Codes) -> dict[str, ObservedRange]:
+    """Codes seen on every edge of a graph, by node, for rows of input codes."""
+    ranges: dict[str, ObservedRange] = {}
+    chunk = chunk_events(graph)
+    for start in range(0, len(codes), chunk):
+        for name, edge in trace_edges(graph, codes[start : start + chunk]).items():
+            seen = ObservedRange.of(edge, graph.by_name[name].type)
+            ranges[name] = ranges[name].merge(seen) if name in ranges else seen
+    return ranges
 
 
 def _magnitude_bits(codes: Codes) -> NDArray[np.int64]:

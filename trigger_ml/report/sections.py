@@ -41,7 +41,10 @@ __all__ = [
 
 
 class Model(Section):
-    """The source model. parameters, nonzero: weights and biases, all and those not zero."""
+    """The source model. parameters, nonzero: weights and biases, all and those not zero.
+
+    notes: what was changed in it before anything was compared with it.
+    """
 
     file: str
     sha256: str
@@ -50,6 +53,7 @@ class Model(Section):
     nonzero: int
     layers: tuple[tuple[str, str], ...] = ()
     float_tail: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class TargetSection(Section):

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from trigger_ml.report.headline import Tile, device_name, headline, tiles
 from trigger_ml.report.schema import Report
+from trigger_ml.report.vendor import vendor_figures
 from trigger_ml.report.words import count, witness_name
 
 __all__ = ["terminal_summary"]
@@ -33,6 +34,8 @@ def terminal_summary(report: Report, page: Path | None = None) -> RenderableType
         Text(),
         _pairs(report),
     ]
+    if report.resources.vendor is not None:
+        parts += [Text(), _vendor(report)]
     if report.failures:
         parts += [Text(), _failures(report)]
     if page is not None:
@@ -76,6 +79,18 @@ def _pairs(report: Report) -> Table:
         else:
             found = f"of {count(pair.events)} events differ"
             table.add_row(_mark(pair.mismatches == 0), names, count(pair.mismatches), found)
+    return table
+
+
+def _vendor(report: Report) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold", style="dim")
+    for item in vendor_figures(report):
+        where = f"{item.file} ({item.state})" if item.state[0].isalpha() else item.file
+        table.add_row(item.origin, item.name, item.value, where)
     return table
 
 

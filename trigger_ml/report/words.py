@@ -52,7 +52,7 @@ WITNESSES: Final[Mapping[str, tuple[str, str]]] = {
 ORIGINS: Final[Mapping[str, tuple[str, str]]] = {
     "cost_model": ("cost model", "counted from the adder graph in seconds; before synthesis"),
     "yosys": ("yosys", "open synthesis for UltraScale+; no placement, no routing"),
-    "vivado": ("Vivado", "the vendor tool's own report"),
+    "vivado": ("Vivado", "the vendor tool's own report of the RTL"),
     "vitis": ("Vitis HLS", "the vendor tool's own report of the HLS project"),
 }
 """Name and meaning of each source of resource counts."""

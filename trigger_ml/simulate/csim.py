@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from trigger_ml.artifacts import HlsProject, Run
 from trigger_ml.errors import ToolFailedError
+from trigger_ml.graph.merge_operations import Reshape
 from trigger_ml.graph.model import FixedGraph, Input, Node
 from trigger_ml.graph.types import Codes
 from trigger_ml.toolrun import Command, find_tool, require_tool, run
@@ -77,8 +78,13 @@ class CSimulation:
         return Run("csim", out, time.perf_counter() - started)
 
     def trace(self, codes: Codes) -> dict[str, Codes]:
-        """Codes on every edge but the inputs, each of shape (events, *node.shape)."""
-        layers = tuple(n for n in self.network.nodes if not isinstance(n.operation, Input))
+        """Codes on every edge but the inputs, each of shape (events, *node.shape).
+
+        A reshape is no function in hls4ml's C++, so what it gives cannot be seen.
+        """
+        layers = tuple(
+            n for n in self.network.nodes if not isinstance(n.operation, Input | Reshape)
+        )
         raw = self._chunk(codes[:TRACE_EVENTS], -1, layers)
         raw = raw[:, self.network.output_size :]
         edges: dict[str, Codes] = {}
@@ -95,7 +101,22 @@ class CSimulation:
 
     def _chunk(self, codes: Codes, tag: int, layers: tuple[Node, ...]) -> NDArray[np.float64]:
         network = self.network
+        sizes = {node.name: node.size for node in layers}
         values = network.decode_inputs(codes)
+        return self.run_values(values, [node.size for node in network.output_nodes], sizes, tag)
+
+    def run_values(
+        self,
+        values: NDArray[np.float64],
+        outputs: Sequence[int],
+        layers: Mapping[str, int],
+        tag: int,
+    ) -> NDArray[np.float64]:
+        """What the library computes, as it shows it: outputs, then the layers, in one row each.
+
+        values: flat rows of inputs. outputs, layers: how many elements each has. tag: a number
+        that no other call has at the same time.
+        """
         source, sink = self.work / f"in_{tag}.bin", self.work / f"out_{tag}.bin"
         values.tofile(source)
         arguments = (
@@ -104,20 +125,20 @@ class CSimulation:
             self.project.top,
             str(source),
             str(sink),
-            *(f"in={node.size}" for node in network.input_nodes),
-            *(f"out={node.size}" for node in network.output_nodes),
-            *(f"trace={node.name}:{node.size}" for node in layers),
+            *(f"in={node.size}" for node in self.network.input_nodes),
+            *(f"out={size}" for size in outputs),
+            *(f"trace={name}:{size}" for name, size in layers.items()),
         )
         run(Command(arguments, self.library.parent.parent, "run the C simulation"))
-        width = network.output_size + sum(node.size for node in layers)
+        width = sum(outputs) + sum(layers.values())
         raw = np.fromfile(sink, dtype=np.float64)
         source.unlink()
         sink.unlink()
-        if raw.size != len(codes) * width:
+        if raw.size != len(values) * width:
             raise ToolFailedError(
-                f"the C simulation gave {raw.size} numbers for {len(codes)} events of {width}"
+                f"the C simulation gave {raw.size} numbers for {len(values)} events of {width}"
             )
-        return raw.reshape(len(codes), width)
+        return raw.reshape(len(values), width)
 
 
 def build(project: HlsProject, network: FixedGraph, work: Path) -> CSimulation:

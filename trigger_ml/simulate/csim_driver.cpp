@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -32,14 +33,22 @@ void *symbol(void *library, const std::string &name) {
     return found;
 }
 
-void call(void *function, const std::vector<double *> &p) {
-    using D = double *;
-    switch (p.size()) {
-    case 2: return reinterpret_cast<void (*)(D, D)>(function)(p[0], p[1]);
-    case 3: return reinterpret_cast<void (*)(D, D, D)>(function)(p[0], p[1], p[2]);
-    case 4: return reinterpret_cast<void (*)(D, D, D, D)>(function)(p[0], p[1], p[2], p[3]);
-    default: fail("more than 4 inputs and outputs together");
-    }
+const size_t most_arrays = 16; // MOST_ENDS in trigger_ml/frontends/keras_config.py
+
+template <size_t> using Array = double *;
+
+template <size_t... I>
+void spread(void *function, const std::vector<double *> &p, std::index_sequence<I...>) {
+    reinterpret_cast<void (*)(Array<I>...)>(function)(p[I]...);
+}
+
+// Calls a function that takes p.size() arrays.
+template <size_t N = 2> void call(void *function, const std::vector<double *> &p) {
+    if (p.size() == N)
+        return spread(function, p, std::make_index_sequence<N>());
+    if constexpr (N < most_arrays)
+        return call<N + 1>(function, p);
+    fail("more than " + std::to_string(most_arrays) + " inputs and outputs together");
 }
 
 std::map<std::string, void *> traces(void *library) {

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from trigger_ml.artifacts import Segment, Vectors
 from trigger_ml.graph.model import Conv2D, Dense, FixedGraph
 from trigger_ml.graph.types import Codes, FixedType
+from trigger_ml.graph.windows import as_image
 
 __all__ = ["CORNERS", "EVENTS", "RANDOM", "make_vectors"]
 
@@ -151,7 +152,7 @@ def _first_layer_extremes(graph: FixedGraph, low: Codes, high: Codes) -> Iterato
 
 def _tiled(weight: Codes, shape: tuple[int, ...]) -> Codes:
     """Each filter's kernel side by side all over an image: whole windows lie on whole kernels."""
-    rows, columns, channels = np.indices(shape)
+    rows, columns, channels = np.indices(as_image(shape))
     tiles = weight[rows % weight.shape[0], columns % weight.shape[1], channels]
     return np.ascontiguousarray(tiles.reshape(rows.size, -1).T)
 

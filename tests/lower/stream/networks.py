@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from trigger_ml.graph.merge_operations import Add, Average, Maximum, Minimum, Subtract
 from trigger_ml.graph.model import (
     Concatenate,
     Conv2D,
@@ -109,6 +110,9 @@ class Sketch:
     def multiply(self, name: str, one: str, other: str) -> str:
         return self.add(name, Multiply(), (one, other), self.shape(one), ACTIVATION)
 
+    def merge(self, name: str, operation: Operation, one: str, other: str) -> str:
+        return self.add(name, operation, (one, other), self.shape(one), LOGIT)
+
     def swap(self, name: str, source: str) -> str:
         height, width, channels = self.shape(source)
         out = (channels, width, height)
@@ -196,6 +200,18 @@ def edges_and_nodes(
     hidden = net.conv("hidden", net.concatenate("all", ends_of, e), (1, 1), 3)
     again = net.multiply("again", hidden, there)
     net.conv("score", again, (1, 1), 1, relu=False)
+    return net.graph()
+
+
+def residual(seed: int, shape: tuple[int, int, int]) -> FixedGraph:
+    """Every join of two images, some read by windows, the last read by nothing."""
+    net = Sketch(seed)
+    start = net.conv("c1", net.input(shape), (3, 3), 2)
+    name = start
+    for number, operation in enumerate((Add(), Subtract(), Maximum(), Minimum(), Average())):
+        beside = net.conv(f"beside{number}", name, (3, 3), 2)
+        name = net.merge(f"join{number}", operation, beside, start)
+    net.merge("last", Add(), name, net.conv("c2", name, (1, 3), 2))
     return net.graph()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.lower.stream.networks import chain, edges_and_nodes, strided, u_net
+from tests.lower.stream.networks import chain, edges_and_nodes, residual, strided, u_net
 from trigger_ml.config import Config
 from trigger_ml.graph.interpreter import evaluate
 from trigger_ml.graph.model import FixedGraph
@@ -17,6 +17,7 @@ CASES = [
     (chain(1, (4, 30, 2)), 7),
     (u_net(4, (4, 16, 2)), 4),
     (strided(5, (2, 33, 2)), 4),
+    (residual(8, (4, 16, 2)), 4),
     (edges_and_nodes(18, 1, 0), 1),
     (edges_and_nodes(18, 6, 1), 2),
 ]

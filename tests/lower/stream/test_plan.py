@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.lower.stream.networks import Sketch, chain, edges_and_nodes, strided, u_net
+from tests.lower.stream.networks import Sketch, chain, edges_and_nodes, residual, strided, u_net
 from trigger_ml.config import Config
 from trigger_ml.errors import ConfigError, ModelError
 from trigger_ml.graph.model import ArgMax, FixedGraph, Node, Transpose
 from trigger_ml.graph.types import FixedType, Rounding
-from trigger_ml.lower.build import columns_per_clock
 from trigger_ml.lower.stream.layout import KernelPlan, StreamPlan
 from trigger_ml.lower.stream.plan import lanes_for, plan
+from trigger_ml.lower.throughput import columns_per_clock
 
 CASES = [
     (chain(1, (4, 30, 2)), 7),
@@ -23,6 +23,7 @@ CASES = [
     (u_net(4, (4, 16, 2)), 4),
     (u_net(5, (2, 10, 1)), 2),
     (strided(5, (2, 33, 2)), 4),
+    (residual(8, (4, 16, 2)), 4),
     (edges_and_nodes(6, 7, 1), 2),
 ]
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigger_ml.compress.networks.layers import read_float_layer
+from trigger_ml.errors import Blocker, ModelError
 from trigger_ml.frontends.keras_files import read_keras
 from trigger_ml.frontends.model_file import Layer
 
@@ -40,6 +41,10 @@ def read_chain(path: Path) -> Chain:
     Raises ModelError with everything in it that cannot be compressed.
     """
     network = read_keras(path, read_float_layer)
+    if len(network.inputs) > 1 or network.outputs:
+        counts = f"{len(network.inputs)} inputs and {len(network.outputs) or 1} outputs"
+        what = f"a network of {counts} cannot be compressed"
+        raise ModelError(Blocker(str(path), what, "split the model, or quantize it with QKeras"))
     weights = {
         layer.name: tuple(
             values.astype(np.float64) for values in network.weights.get(layer.name, ())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from trigger_ml.errors import Blocker, ModelError
-from trigger_ml.frontends.quantizers import canonical_quantizer
+from trigger_ml.frontends.quantizers import activation_quantizer, needs_table
 
 __all__ = ["read_float_layer"]
 
@@ -59,7 +59,7 @@ def _activation(where: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _quantizer(where: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    quantizer = canonical_quantizer(config.get("activation"), where)
+    quantizer = activation_quantizer(config.get("activation"), where)
     if quantizer is None:
         raise ModelError(Blocker(where, "a QActivation without a quantizer"))
     return {"activation": _quantized(where, quantizer), "quantizer": quantizer}
@@ -72,13 +72,13 @@ def _function(where: str, value: Any) -> str:
         raise ModelError(
             Blocker(where, f"the activation {value}", f"use one of {', '.join(FUNCTIONS)}")
         )
-    quantizer = canonical_quantizer(value, where)
+    quantizer = activation_quantizer(value, where)
     return "linear" if quantizer is None else _quantized(where, quantizer)
 
 
 def _quantized(where: str, quantizer: Mapping[str, Any]) -> str:
     name = str(quantizer["class_name"])
-    if name not in QUANTIZED_FUNCTIONS:
+    if name not in QUANTIZED_FUNCTIONS or needs_table(quantizer):
         known = ", ".join(QUANTIZED_FUNCTIONS)
         raise ModelError(Blocker(where, f"the quantizer {name}", f"use one of {known}"))
     return QUANTIZED_FUNCTIONS[name]

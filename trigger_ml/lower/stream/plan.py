@@ -14,6 +14,7 @@ from math import ceil, lcm
 from typing import Final
 
 from trigger_ml.errors import Blocker, ConfigError, ModelError
+from trigger_ml.graph.merge_operations import ELEMENTWISE as MERGED
 from trigger_ml.graph.model import (
     Concatenate,
     Conv2D,
@@ -49,7 +50,7 @@ ELEMENTWISE: Final = (Quantize, Relu, Lookup, Threshold)
 KEEPS_ZERO: Final = (Quantize, Relu, Concatenate, Multiply, Transpose)
 """Operations after which a zero of the padding is still zero, so that they may be done inside the
 window of the layer that reads them."""
-STREAMED: Final = (Input, *WINDOWED, *ELEMENTWISE, *KEEPS_ZERO, UpSample2D)
+STREAMED: Final = (Input, *WINDOWED, *ELEMENTWISE, *KEEPS_ZERO, *MERGED, UpSample2D)
 
 
 def lanes_for(graph: FixedGraph, groups: int) -> int:
@@ -122,7 +123,7 @@ def _require_streamable(graph: FixedGraph) -> None:
         Blocker(
             node.name,
             f"{node.operation.kind} cannot be streamed over the width",
-            "a stream takes convolutions, max pooling, upsampling, concatenation, products, relu, "
+            "a stream takes convolutions, max pooling, upsampling, joins of two images, relu, "
             "tables and Permute((3, 2, 1)); end the network with a convolution, and decide behind "
             "the firmware",
         )

@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from trigger_ml.graph.merge_operations import ELEMENTWISE as MERGED
 from trigger_ml.graph.model import (
     Concatenate,
     Conv2D,
@@ -38,7 +39,7 @@ __all__ = ["RowKernel", "RowNetwork"]
 
 SWAP: Final = (2, 1, 0)
 """Axes of the Transpose that makes channels of rows, and rows of channels."""
-ROW_BY_ROW: Final = (Quantize, Relu, Lookup, Threshold, Concatenate, Multiply)
+ROW_BY_ROW: Final = (Quantize, Relu, Lookup, Threshold, Concatenate, Multiply, *MERGED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,28 @@
+"""ONNX models through the whole flow: onnxruntime is the source, and the check repeats it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.flow.conftest import quick
+from trigger_ml.pipeline import Request, check_build, compile_model
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+@pytest.mark.parametrize("name", ["tiny_qonnx", "tiny_qcdq", "tiny_qcdq_conv"])
+def test_every_witness_agrees_and_the_check_repeats_it(tmp_path: Path, name: str) -> None:
+    model = DATA / f"{name}.onnx"
+    outcome = compile_model(Request(model, quick(), output=tmp_path / name))
+    report = outcome.report
+    assert report.passed, report.failures
+    assert report.model.format == "ONNX"
+    assert "onnxruntime" in report.versions
+    assert report.fidelity.exact
+    assert set(report.fidelity.mismatches) >= {"graph~source", "csim~graph", "rtl~graph"}
+    assert not any(report.fidelity.mismatches.values())
+    stored = outcome.folder / "model" / model.name
+    assert stored.read_bytes() == model.read_bytes()
+    if name == "tiny_qonnx":
+        checked = check_build(outcome.folder, synthesis=False)
+        assert checked.passed, [verdict for verdict in checked.verdicts if not verdict.passed]

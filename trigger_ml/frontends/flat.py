@@ -1,0 +1,96 @@
+"""Whether a network may have the form that is asked for: a stream of columns or a flat pipeline.
+
+A flat pipeline has its own multiplier for every place of a convolution, so its size grows with
+the image. How large it gets is known from the file, before anything is converted.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from trigger_ml.config import Config
+from trigger_ml.errors import Blocker, ConfigError, ModelError
+from trigger_ml.frontends.keras_convolutions import CONVOLUTIONS, products
+from trigger_ml.frontends.keras_images import layer_shapes, stream_problems
+from trigger_ml.frontends.keras_network import KerasNetwork
+from trigger_ml.frontends.model_file import Layer
+from trigger_ml.frontends.quantizers import quantizer_type
+
+__all__ = ["MOST_PRODUCTS", "flat_products", "require_form"]
+
+MOST_PRODUCTS: Final = 50_000
+"""Products with non-zero weights of a flat pipeline with convolutions.
+
+Measured on 8x8x1 images, 4-bit weights and three 3x3 convolutions: 7,823 products trace in 11 s
+of one core and count 42,000 LUT, 20,102 in 27 s and 98,000 LUT; g++ takes under a minute for
+either. So this many trace in about a minute and take about 240,000 LUT, 14 % of a VU13P. A chamber
+of 8 x 384 x 6 has millions: g++ had not compiled it after 1,500 s.
+"""
+
+
+def require_form(network: KerasNetwork, config: Config) -> None:
+    """Refuse what a network's form cannot have. Raises ModelError or ConfigError."""
+    if config.firmware.streams(network.streamable):
+        blockers = stream_problems(network.layers)
+        if blockers:
+            raise ModelError(blockers)
+        config.require_streamable()
+        return
+    shapes, _ = layer_shapes(network.layers)
+    ends = [shapes[name] for name in network.outputs or (network.layers[-1].name,)]
+    blockers = config.pixel_problems() if any(len(shape) > 1 for shape in ends) else []
+    convolves = any(layer.kind in CONVOLUTIONS for layer in network.layers)
+    if convolves and config.firmware.io_type == "io_stream":
+        what = "a stream of columns ends in an image, and this network ends in a vector"
+        blockers.append(Blocker("firmware.io_type", what, "use firmware.io_type: auto"))
+    if blockers:
+        raise ConfigError(blockers)
+    if convolves:
+        _require_size(network)
+
+
+def _require_size(network: KerasNetwork) -> None:
+    counts = flat_products(network)
+    total = sum(counts.values())
+    if total <= MOST_PRODUCTS:
+        return
+    largest = max(counts, key=lambda name: counts[name])
+    what = (
+        f"unrolled over all places, its layers take {total:,} products with non-zero weights "
+        f"({counts[largest]:,} of them in {largest}), and {MOST_PRODUCTS:,} is the most that is "
+        "traced and compiled in minutes"
+    )
+    fix = "pool earlier, use strides, fewer filters or more zeros"
+    if network.streamable:
+        fix = f"leave firmware.io_type: auto, which makes it a stream of columns; or {fix}"
+    else:
+        fix = f"{fix}; or end in an image, which makes it a stream of columns"
+    raise ModelError(Blocker("model", what, fix))
+
+
+def flat_products(network: KerasNetwork) -> dict[str, int]:
+    """Products with non-zero weights of a flat pipeline, by the layer that has weights."""
+    shapes, _ = layer_shapes(network.layers)
+    counts = {}
+    for layer in network.layers:
+        nonzero = _nonzero(layer, network)
+        if layer.kind in CONVOLUTIONS:
+            counts[layer.name] = products(layer, shapes[layer.name], nonzero)
+        elif nonzero:
+            counts[layer.name] = nonzero[0]
+    return counts
+
+
+def _nonzero(layer: Layer, network: KerasNetwork) -> list[int]:
+    """Weights of each kernel that are not zero once they are quantized."""
+    known = CONVOLUTIONS.get(layer.kind)
+    keys = known.quantizers if known else ("kernel_quantizer",)
+    counts = []
+    for key, values in zip(keys, network.weights.get(layer.name, ()), strict=False):
+        quantizer = layer.config.get(key) or {}
+        rounds = quantizer.get("class_name") == "quantized_bits"
+        kept = quantizer_type(quantizer).encode(values) if rounds else values
+        counts.append(int(np.count_nonzero(kept)))
+    return counts
