@@ -1,0 +1,1 @@
+"""What a model is and costs, before anything is compiled; and what changed between two of them."""
