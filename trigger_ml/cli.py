@@ -19,6 +19,7 @@ import click
 
 from trigger_ml import __version__
 from trigger_ml.cli_compress import compress, explore
+from trigger_ml.cli_explain import explain
 from trigger_ml.cli_inspect import diff, inspect
 from trigger_ml.cli_muons import data_muons, show, train_muons
 from trigger_ml.cli_sets import data_events, train_measure, train_set
@@ -253,6 +254,7 @@ train.add_command(train_measure)
 train.add_command(train_muons)
 train.add_command(train_tracks)
 cli.add_command(compress)
+cli.add_command(explain)
 cli.add_command(explore)
 cli.add_command(inspect)
 cli.add_command(diff)
