@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import zipfile
-import zlib
 from enum import Enum
 from pathlib import Path
 from typing import Final
 
 from trigger_ml.frontends.keras_files import HDF5_START, ZIP_START, weights_beside
+from trigger_ml.frontends.model_file import BROKEN
 
 __all__ = ["Format", "detect", "model_files"]
 
@@ -70,17 +70,6 @@ def _in_zip(path: Path) -> Format:
                 return Format.HGQ
             config = json.loads(archive.read("config.json"))
         modules = [str(layer["module"]) for layer in config["config"]["layers"]]
-    except (
-        OSError,
-        EOFError,
-        RuntimeError,
-        NotImplementedError,
-        KeyError,
-        TypeError,
-        ValueError,
-        zipfile.BadZipFile,
-        zlib.error,
-        RecursionError,
-    ):
+    except BROKEN:
         return Format.HGQ
     return Format.HGQ if any(name.startswith("hgq.") for name in modules) else Format.KERAS_ZIP

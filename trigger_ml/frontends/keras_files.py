@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +31,7 @@ from trigger_ml.frontends.keras_weights import (
     keras3_weights,
     require_own_arrays,
 )
-from trigger_ml.frontends.model_file import Layer, first_line, read_bytes
+from trigger_ml.frontends.model_file import BROKEN, Layer, first_line, read_bytes
 
 __all__ = ["HDF5_START", "ZIP_START", "checked_network", "read_keras", "weights_beside"]
 
@@ -43,20 +42,7 @@ MOST_BYTES: Final = 1 << 30
 """A member that unpacks to more is no network for a trigger, and may be a zip bomb."""
 WEIGHT_FILES: Final = ("{}_weights.h5", "{}.weights.h5", "{}.h5")
 """Where the weights of an architecture in JSON are looked for, by the stem of its name."""
-_BROKEN: Final = (
-    OSError,
-    EOFError,
-    RuntimeError,
-    NotImplementedError,
-    KeyError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    UnicodeDecodeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What zipfile and h5py raise on files that are not whole."""
+
 
 Arrays = Callable[[list[Layer]], Weights]
 
@@ -112,7 +98,7 @@ def checked_network(
     arrays: Weights = {}
     try:
         arrays = weights(layers)
-    except _BROKEN as error:
+    except BROKEN as error:
         what = f"its weights cannot be read: {first_line(error)}"
         blockers.append(Blocker(str(path), what, "is the file whole?"))
     arrays, wrong = expanded_slopes(layers, shapes, arrays)
@@ -147,7 +133,7 @@ def _read_hdf5(path: Path, config: bool) -> tuple[dict[str, Any], Arrays]:
             read = _model_config(file, path) if config else {}
             if config and "model_weights" not in file:
                 raise ModelError(Blocker(str(path), "holds no weights", "save the whole model"))
-    except _BROKEN as error:
+    except BROKEN as error:
         raise ModelError(
             Blocker(str(path), f"cannot be read as HDF5: {first_line(error)}", "is the file whole?")
         ) from error
@@ -192,7 +178,7 @@ def _read_zip(data: bytes, path: Path) -> tuple[dict[str, Any], Arrays]:
             members = {name: archive.read(name) for name in ZIP_MEMBERS}
         with h5py.File(io.BytesIO(members["model.weights.h5"]), "r") as file:
             require_own_arrays(file)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise ModelError(
             Blocker(str(path), f"cannot be read as .keras: {first_line(error)}", "is it whole?")
         ) from error

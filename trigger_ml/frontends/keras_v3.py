@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from trigger_ml.frontends.keras_v3_layers import (
 from trigger_ml.frontends.keras_v3_objects import foreign_objects
 from trigger_ml.frontends.keras_v3_shapes import shape_problems
 from trigger_ml.frontends.model_file import (
+    BROKEN,
     TAIL,
     Layer,
     first_line,
@@ -46,18 +46,6 @@ FORMAT: Final = "HGQ2 .keras (Keras 3)"
 MEMBERS: Final = ("config.json", "metadata.json", "model.weights.h5")
 MOST_BYTES: Final = 1 << 30
 """A member that unpacks to more is no network for a trigger, and may be a zip bomb."""
-_BROKEN: Final = (
-    OSError,
-    EOFError,
-    RuntimeError,
-    NotImplementedError,
-    KeyError,
-    ValueError,
-    TypeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What zipfile and h5py raise on files that are not whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +100,7 @@ def read_keras_v3(path: Path) -> HgqFile:
     config = _model_config(members, path)
     try:
         parameters, nonzero, blockers = _weights(members["model.weights.h5"])
-    except _BROKEN as error:
+    except BROKEN as error:
         raise ModelError(
             Blocker(
                 f"{path} model.weights.h5",
@@ -162,7 +150,7 @@ def _members(data: bytes, path: Path) -> dict[str, bytes]:
             if large:
                 raise ModelError(Blocker(f"{path} {large[0]}", f"unpacks to {sizes[large[0]]} B"))
             return {name: archive.read(name) for name in MEMBERS}
-    except _BROKEN as error:
+    except BROKEN as error:
         raise ModelError(
             Blocker(str(path), f"cannot be read as a zip: {first_line(error)}", "is it whole?")
         ) from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from typing import Any, Final
 from trigger_ml.errors import Blocker, ModelError
 
 __all__ = [
+    "BROKEN",
     "TAIL",
     "Layer",
     "first_line",
@@ -24,6 +27,22 @@ __all__ = [
 
 TAIL: Final = ("softmax", "sigmoid")
 """Last activations that firmware leaves out by default: a trigger compares the logits."""
+
+
+BROKEN: Final = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    RecursionError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What zipfile, json and h5py raise on files that are not whole."""
 
 
 @dataclass(frozen=True, slots=True)
