@@ -141,7 +141,7 @@ def test_everything_wrong_with_layers_on_images_at_once(tmp_path: Path) -> None:
         )
         layer(config, "up")["config"].update(interpolation="bilinear", size=[0, 1])
         layer(config, "both")["config"].update(axis=0)
-        layer(config, "mask")["class_name"] = "QConv2DBatchnorm"
+        layer(config, "mask")["class_name"] = "QMobileNetSeparableConv2D"
 
     text = refusal(tmp_path, spoil)
     for part in (
@@ -152,7 +152,7 @@ def test_everything_wrong_with_layers_on_images_at_once(tmp_path: Path) -> None:
         "layer up: size [0, 1]",
         "layer up: interpolation 'bilinear'",
         "layer both: axis 0",
-        "layer mask: the layer class QConv2DBatchnorm has no firmware here",
+        "layer mask: the layer class QMobileNetSeparableConv2D has no firmware here",
     ):
         assert part in text
 

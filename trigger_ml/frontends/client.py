@@ -104,7 +104,7 @@ class Frontend:
             layers=tuple((layer.name, layer.kind) for layer in file.layers),
             float_tail=(file.tail,) if file.tail else (),
             versions=versions,
-            notes=tuple(answer.get("notes", ())),
+            notes=(*getattr(file, "notes", ()), *answer.get("notes", ())),
         )
 
     def convert(self, config: Config, directory: Path, top: str) -> tuple[FixedGraph, HlsProject]:

@@ -8,7 +8,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from trigger_ml.frontends.keras_files import HDF5_START, ZIP_START, weights_beside
+from trigger_ml.frontends.keras_files import (
+    HDF5_START,
+    JSON_STARTS,
+    ZIP_START,
+    weights_beside,
+)
 from trigger_ml.frontends.model_file import BROKEN
 
 __all__ = ["Format", "detect", "model_files"]
@@ -48,7 +53,7 @@ def detect(path: Path) -> Format:
         return Format.QKERAS_H5
     if start.startswith(ZIP_START):
         return _in_zip(path)
-    if start.startswith(b"{"):
+    if start.startswith(JSON_STARTS):
         return Format.KERAS_JSON
     if path.suffix.lower() == ".onnx" or start.startswith(ONNX_START):
         return Format.ONNX

@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from trigger_ml.errors import BlockedError, Blocker, ModelError
+from trigger_ml.frontends.keras_folding import FOLDING
+from trigger_ml.frontends.keras_identities import IDENTITIES, without_identities
+from trigger_ml.frontends.keras_legacy import foreign_advice, legacy_problems
 from trigger_ml.frontends.keras_merges import JOINS, nest_joins
 from trigger_ml.frontends.model_file import (
     Layer,
+    input_names,
     input_shape,
     name_problems,
     well_formed,
@@ -23,7 +27,7 @@ MOST_ENDS: Final = 16
 """Inputs and outputs together that the C simulation's driver can call the network with."""
 OWN_MODULES: Final = ("keras", "tf_keras", "qkeras", "tensorflow")
 NO_VALUE: Final = ("training", "mask")
-"""What a layer is called with that changes no value here: nothing in it depends on either."""
+"""What a layer is called with that changes no value in inference; training=True is refused."""
 
 LayerReader = Callable[[str, str, Mapping[str, Any]], dict[str, Any]]
 """Class, name and parameters of a layer to the parameters that matter."""
@@ -48,15 +52,21 @@ def read_layers(
     layers: list[Layer] = []
     blockers: list[Blocker] = []
     for item in raw:
-        blockers += _foreign(item)
+        other = _foreign(item) or legacy_problems(item)
+        blockers += other
         try:
-            layers.append(_layer(item, reader))
+            if not other:
+                layers.append(_layer(item, reader))
         except BlockedError as error:
             blockers.extend(error.blockers)
-    blockers += name_problems([str(item["config"].get("name")) for item in raw])
+    names = [str(item["config"].get("name")) for item in raw]
+    renamed = input_names([layer.name for layer in layers if layer.kind == "InputLayer"], names)
+    blockers += name_problems([renamed.get(name, name) for name in names])
     if blockers:
         return layers, (), blockers
-    inputs, outputs, blockers = _ends(config["config"], layers)
+    layers, passed = without_identities([_renamed(layer, renamed) for layer in layers])
+    passed = {**passed, **renamed}
+    inputs, outputs, blockers = _ends(config["config"], layers, passed)
     if blockers:
         return layers, (), blockers
     layers, blockers = nest_joins(layers)
@@ -69,15 +79,19 @@ def read_layers(
 
 
 def _ends(
-    config: Mapping[str, Any], layers: list[Layer]
+    config: Mapping[str, Any], layers: list[Layer], passed: Mapping[str, str]
 ) -> tuple[tuple[str, ...], tuple[str, ...], list[Blocker]]:
-    """Names of inputs and outputs, in order: a functional model's own, or a chain's two ends."""
+    """Names of inputs and outputs, in order: a functional model's own, or a chain's two ends.
+
+    passed: layers that were left out, and what stands for them.
+    """
     known = tuple(layer.name for layer in layers if layer.kind == "InputLayer")
     rest = [layer.name for layer in layers if layer.kind != "InputLayer"]
     blockers: list[Blocker] = []
     found: dict[str, tuple[str, ...]] = {}
     for key, default in (("input_layers", known), ("output_layers", tuple(rest[-1:]))):
         names = default if config.get(key) is None else _end_names(config[key])
+        names = names and tuple(passed.get(name, name) for name in names)
         if names is None or not names or len(set(names)) < len(names):
             what = f"{key} is {json.dumps(config.get(key))}, not a list of different tensors"
             blockers.append(Blocker("model", what, "give the model a plain list of them"))
@@ -108,6 +122,12 @@ def _end_names(value: Any) -> tuple[str, ...] | None:
     return tuple(str(item[0]) for item in items) if sane else None
 
 
+def _renamed(layer: Layer, names: Mapping[str, str]) -> Layer:
+    name = names.get(layer.name, layer.name)
+    reads = tuple(names.get(read, read) for read in layer.inputs)
+    return Layer(name, layer.kind, reads, {**layer.config, "name": name})
+
+
 def _is_layer(item: Any) -> bool:
     return (
         isinstance(item, dict)
@@ -122,10 +142,11 @@ def _foreign(item: Mapping[str, Any]) -> list[Blocker]:
     Others have classes of the same names, HGQ2's QDense for one.
     """
     module = item.get("module")
-    if module is None or str(module).split(".")[0] in OWN_MODULES:
+    own = module is None or str(module).split(".")[0] in OWN_MODULES
+    if own or item["class_name"] == "PruneLowMagnitude":
         return []
     what = f"is of {module}, not a layer of Keras or QKeras"
-    return [Blocker(f"layer {item['config'].get('name')}", what, "use one of those")]
+    return [Blocker(f"layer {item['config'].get('name')}", what, foreign_advice(str(module)))]
 
 
 def _sequential(raw: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -133,7 +154,9 @@ def _sequential(raw: list[dict[str, Any]]) -> list[dict[str, Any]]:
     chain: list[dict[str, Any]] = []
     if raw[0]["class_name"] != "InputLayer":
         shape = input_shape(raw[0]["config"])
-        config = {"name": "features", "batch_input_shape": shape}
+        taken = {str(item["config"].get("name")).lower() for item in raw}
+        name = "features" if "features" not in taken else "features_in"
+        config = {"name": name, "batch_input_shape": shape}
         chain.append({"class_name": "InputLayer", "config": config, "inbound_nodes": []})
     for item in raw:
         before = chain[-1]["config"].get("name") if chain else None
@@ -147,7 +170,9 @@ def _layer(item: Mapping[str, Any], reader: LayerReader) -> Layer:
     kind, config = item["class_name"].removeprefix("qkeras>"), item["config"]
     name = str(config.get("name"))
     with well_formed(f"layer {name}"):
-        return Layer(name, kind, tuple(_inbound(item, name)), reader(kind, name, config))
+        inputs = tuple(_inbound(item, name))
+        read = {"name": name} if kind in IDENTITIES else reader(kind, name, config)
+        return Layer(name, FOLDING.get(kind, kind), inputs, read)
 
 
 def _inbound(item: Mapping[str, Any], name: str) -> Iterator[str]:
@@ -159,11 +184,21 @@ def _inbound(item: Mapping[str, Any], name: str) -> Iterator[str]:
             )
         for node in nodes:
             if isinstance(node, Mapping):
+                _require_inference(node["kwargs"], name)
                 yield from _keras3_inputs(node)
             else:
-                yield from (str(entry[0]) for entry in node)
-    except (TypeError, IndexError, KeyError) as error:
+                for entry in node:
+                    _require_inference(entry[3] if len(entry) > 3 else {}, name)
+                    yield str(entry[0])
+    except (TypeError, IndexError, KeyError, AttributeError) as error:
         raise ModelError(Blocker(f"layer {name}", "its inputs cannot be read")) from error
+
+
+def _require_inference(arguments: Mapping[str, Any], name: str) -> None:
+    """Refuse a layer that is called as in training: dropouts and normalizations differ then."""
+    if arguments.get("training"):
+        what = "is called with training=True, and firmware is inference"
+        raise ModelError(Blocker(f"layer {name}", what, "build the model without that argument"))
 
 
 def _keras3_inputs(node: Mapping[str, Any]) -> Iterator[str]:

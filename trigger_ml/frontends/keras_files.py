@@ -19,6 +19,7 @@ import h5py
 
 from trigger_ml.errors import Blocker, ModelError
 from trigger_ml.frontends.keras_config import LayerReader, read_layers
+from trigger_ml.frontends.keras_folding import fold
 from trigger_ml.frontends.keras_images import layer_shapes, stream_problems, streamable
 from trigger_ml.frontends.keras_layers import read_layer
 from trigger_ml.frontends.keras_merges import settle_shapes
@@ -33,10 +34,19 @@ from trigger_ml.frontends.keras_weights import (
 )
 from trigger_ml.frontends.model_file import BROKEN, Layer, first_line, read_bytes
 
-__all__ = ["HDF5_START", "ZIP_START", "checked_network", "read_keras", "weights_beside"]
+__all__ = [
+    "HDF5_START",
+    "JSON_STARTS",
+    "ZIP_START",
+    "checked_network",
+    "read_keras",
+    "weights_beside",
+]
 
 HDF5_START: Final = b"\x89HDF"
 ZIP_START: Final = b"PK"
+JSON_STARTS: Final = (b"{", b'"{')
+"""Of an architecture, which some programs write as JSON in a text of JSON."""
 ZIP_MEMBERS: Final = ("config.json", "model.weights.h5")
 MOST_BYTES: Final = 1 << 30
 """A member that unpacks to more is no network for a trigger, and may be a zip bomb."""
@@ -62,7 +72,7 @@ def read_keras(
         raise ModelError(Blocker(str(path), "is ONNX, and only Keras files are read here", fix))
     if data.startswith(ZIP_START):
         config, weights = _read_zip(data, path)
-    elif data.startswith(b"{"):
+    elif data.startswith(JSON_STARTS):
         config = _parsed(data, path)
         beside = weights_beside(path)
         weights = _read_hdf5(beside, config=False)[1]
@@ -103,7 +113,11 @@ def checked_network(
         blockers.append(Blocker(str(path), what, "is the file whole?"))
     arrays, wrong = expanded_slopes(layers, shapes, arrays)
     blockers += wrong + broken_weights(arrays)
+    folded = fold(layers, arrays)
     tail = ""
+    if not blockers:
+        layers, arrays, blockers = folded.layers, folded.weights, folded.blockers
+        blockers += broken_weights(arrays)
     if not blockers:
         layers, tail, blockers = cut_tail(layers, outputs)
     if not blockers:
@@ -112,7 +126,7 @@ def checked_network(
         raise ModelError(blockers)
     name = str(config["config"].get("name") or "model")
     several = outputs if len(outputs) > 1 else ()
-    return KerasNetwork(path, sha256, name, tuple(layers), tail, arrays, several)
+    return KerasNetwork(path, sha256, name, tuple(layers), tail, arrays, several, folded.notes)
 
 
 def weights_beside(path: Path) -> Path:
@@ -158,8 +172,13 @@ def _model_config(file: h5py.File, path: Path) -> dict[str, Any]:
 def _parsed(text: bytes, path: Path) -> dict[str, Any]:
     try:
         config = json.loads(text)
+        if isinstance(config, str):
+            config = json.loads(config)
     except (ValueError, RecursionError) as error:
         raise ModelError(Blocker(str(path), "its architecture is not JSON")) from error
+    if isinstance(config, dict) and isinstance(config.get("config"), list):
+        # Keras before 2.2.3 wrote a Sequential model as the list of its layers.
+        config = {**config, "config": {"name": "sequential", "layers": config["config"]}}
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
         raise ModelError(Blocker(str(path), "its architecture describes no model"))
     return config

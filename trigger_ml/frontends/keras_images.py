@@ -73,7 +73,8 @@ def _made(layer: Layer, reads: Sequence[Shape]) -> Shape | Blocker:
     shape = reads[0]
     if layer.kind == "QDense":
         if len(shape) != 1:
-            fix = "put Flatten before it, or use QConv2D with a 1x1 kernel"
+            alike = "QConv1D with a kernel of 1" if len(shape) == 2 else "QConv2D with a 1x1 kernel"
+            fix = f"put Flatten before it, or use {alike}"
             return Blocker(where, f"reads a tensor of shape {shape}, not one axis", fix)
         return (int(config["units"]),)
     if layer.kind in NORMALIZATIONS:

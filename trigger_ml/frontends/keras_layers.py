@@ -7,6 +7,9 @@ from typing import Any, Final
 
 from trigger_ml.errors import BlockedError, Blocker, ModelError
 from trigger_ml.frontends.keras_convolutions import CONVOLUTIONS, convolution_options
+from trigger_ml.frontends.keras_folding import FOLDING, read_folding
+from trigger_ml.frontends.keras_identities import IDENTITIES
+from trigger_ml.frontends.keras_legacy import advice, function_advice
 from trigger_ml.frontends.keras_merges import (
     read_concatenate,
     read_dot,
@@ -23,6 +26,7 @@ from trigger_ml.frontends.keras_rectifiers import REAL_VALUED, RECTIFIERS, real_
 from trigger_ml.frontends.keras_windows import WINDOW_READERS
 from trigger_ml.frontends.model_file import input_shape
 from trigger_ml.frontends.quantizers import (
+    KNOWN,
     activation_quantizer,
     canonical_quantizer,
     kernel_quantizer,
@@ -50,13 +54,15 @@ def read_layer(kind: str, name: str, config: Mapping[str, Any]) -> dict[str, Any
 def _refusal(kind: str) -> tuple[str, str]:
     if kind == "Lambda":
         return "a Lambda layer holds code, which is never run", "write it with layers"
+    if (known := advice(kind)) is not None:
+        return known
     if kind == "PruneLowMagnitude":
         return "is still wrapped for pruning", "apply tfmot.sparsity.keras.strip_pruning first"
     if kind in ("QAveragePooling2D", "QGlobalAveragePooling2D"):
         fix = f"use {kind.removeprefix('Q')} and a QActivation after it: the same numbers where "
         return f"hls4ml 1.3 has no {kind}", f"{fix}windows have 2, 4, 8 ... elements"
-    known = ", ".join(sorted({*_READERS} - {*FLOAT}))
-    return f"the layer class {kind} has no firmware here", f"use one of {known}"
+    classes = ", ".join(sorted({*_READERS, *IDENTITIES} - {*FLOAT}))
+    return f"the layer class {kind} has no firmware here", f"use one of {classes}"
 
 
 def _read_input(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,14 +138,11 @@ def _weighted(
 
 def _read_float(kind: str, instead: str) -> Callable[[str, Mapping[str, Any]], dict[str, Any]]:
     def refuse(name: str, _config: Mapping[str, Any]) -> dict[str, Any]:
-        raise ModelError(
-            Blocker(
-                f"layer {name}",
-                f"a {kind} layer has float weights, and fixed-point types for them come from data",
-                "give events with --data (Dense layers alone), run trigger-ml compress, "
-                f"or use {instead} with quantized_bits(..., alpha=1)",
-            )
-        )
+        what = f"a {kind} layer has float weights, and fixed-point types for them come from data"
+        fix = f"use {instead} with quantized_bits(..., alpha=1)"
+        if kind == "Dense":
+            fix += ", or where all layers are Dense, give --data events or run trigger-ml compress"
+        raise ModelError(Blocker(f"layer {name}", what, fix))
 
     return refuse
 
@@ -149,6 +152,15 @@ def _read_activation(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     if function != "relu6":
         function = _function(function, f"layer {name}")
     return {"name": name, "activation": function, "dtype": "float32"}
+
+
+def _read_softmax(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A softmax as a layer of its own. Raises ModelError."""
+    axis = config.get("axis", -1)
+    if axis not in (-1, [-1]):
+        fix = "use axis=-1, the last one"
+        raise ModelError(Blocker(f"layer {name}", f"softmax over axis {axis!r}", fix))
+    return {"name": name, "activation": "softmax", "dtype": "float32"}
 
 
 def _read_qactivation(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,6 +176,9 @@ def _function(value: Any, where: str) -> Any:
         return value
     if value in REAL_VALUED:
         raise ModelError(real_valued(value, f"{where} activation"))
+    if isinstance(value, str) and value.isidentifier() and value not in KNOWN:
+        what = f"{value} is no activation of Keras and no quantizer of QKeras"
+        raise ModelError(Blocker(f"{where} activation", what, function_advice(value)))
     return activation_quantizer(value, f"{where} activation")
 
 
@@ -187,6 +202,13 @@ _READERS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]]
     **{kind: _read_float(kind, f"Q{kind}") for kind in FLOAT},
     "BatchNormalization": read_normalization,
     "QBatchNormalization": read_quantized_normalization,
+    "QDenseBatchnorm": read_folding("QDenseBatchnorm", _read_dense, 1),
+    **{
+        kind: read_folding(kind, _read_convolution(plain), 3)
+        for kind, plain in FOLDING.items()
+        if plain in CONVOLUTIONS
+    },
     "QActivation": _read_qactivation,
+    "Softmax": _read_softmax,
     "Activation": _read_activation,
 }

@@ -40,7 +40,8 @@ class KerasNetwork:
     path, sha256: of the file that it came from. layers: in evaluation order, the inputs in the
     model's order, the tail left out. tail: the activation function after the last layer
     ("softmax", "sigmoid") or "". weights: of the layers, as stored. outputs: names of the layers
-    whose results leave it, in order, where that is not the last one alone.
+    whose results leave it, in order, where that is not the last one alone. notes: what was made
+    of its layers, in words.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class KerasNetwork:
     tail: str
     weights: Weights
     outputs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def architecture(self, *, tail: bool, input_quantizer: InputGrid | None) -> str:
         """Keras JSON of the reduced model, as ``model_from_json`` takes it.
@@ -184,7 +186,9 @@ def cut_tail(
         if len(outputs) > 1 and layer.name in outputs and layer.config.get("activation") in TAIL
     ]
     if not any(layer.kind in WEIGHTED for layer in layers):
-        blockers.append(Blocker("model", "has no layer with weights", "there is nothing to build"))
+        blockers.append(
+            Blocker("model", "has no dense layer and no convolution", "there is nothing to build")
+        )
     return layers, function, blockers
 
 

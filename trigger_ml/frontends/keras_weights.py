@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from trigger_ml.errors import Blocker
+from trigger_ml.frontends.keras_folding import FOLDED, PARTS
 from trigger_ml.frontends.keras_network import Weights
 from trigger_ml.frontends.model_file import Layer
 
@@ -30,6 +31,8 @@ def keras2_weights(group: h5py.Group, layers: Sequence[Layer]) -> Weights:
     for layer in layers:
         own = group.get(layer.name)
         names = [_text(name) for name in own.attrs.get("weight_names", ())] if own else []
+        if FOLDED in layer.config:
+            names = _in_parts(names)
         if names:
             found[layer.name] = tuple(np.asarray(own[name][()], np.float32) for name in names)
     return found
@@ -41,23 +44,41 @@ def keras3_weights(file: h5py.File, layers: Sequence[Layer]) -> Weights:
     Keras 3 keys a layer by its class and a counter, and since 3.6 adds its name.
     """
     groups: dict[str, tuple[Any, ...]] = {}
+    normal: dict[str, tuple[Any, ...]] = {}
     names: dict[str, str] = {}
     for key, group in file.get("layers", {}).items():
         stored = group.get("vars", {})
-        numbers = sorted(stored, key=int)
-        groups[key] = tuple(np.asarray(stored[n][()], np.float32) for n in numbers)
-        if len(numbers) and "name" in stored.attrs:
+        groups[key] = _arrays(stored)
+        normal[key] = _arrays(group.get("batchnorm/vars", {}))
+        if len(stored) and "name" in stored.attrs:
             names[_text(stored.attrs["name"])] = key
     counts: dict[str, int] = {}
     found = {}
     for layer in layers:
-        key = _snake_case(layer.kind)
+        folding = layer.config.get(FOLDED)
+        key = _snake_case(folding["class"] if folding else layer.kind)
         number = counts.get(key, 0)
         counts[key] = number + 1
-        arrays = groups.get(names.get(layer.name, f"{key}_{number}" if number else key), ())
+        key = names.get(layer.name, f"{key}_{number}" if number else key)
+        arrays = groups.get(key, ())
+        if folding:
+            arrays += normal.get(key, ())
         if arrays:
             found[layer.name] = arrays
     return found
+
+
+def _arrays(stored: Any) -> tuple[Any, ...]:
+    """Those with a number for a name; others have a name of their own, and count steps."""
+    numbers = sorted((key for key in stored if key.isdecimal()), key=int)
+    return tuple(np.asarray(stored[key][()], np.float32) for key in numbers)
+
+
+def _in_parts(names: Sequence[str]) -> list[str]:
+    """Names of the arrays of a layer that holds a normalization, in the order of PARTS."""
+    parts = {name.rsplit("/", 1)[-1].split(":")[0]: name for name in names}
+    parts.setdefault("kernel", parts.pop("depthwise_kernel", ""))
+    return [parts[part] for part in PARTS if parts.get(part)]
 
 
 def broken_weights(weights: Weights) -> list[Blocker]:

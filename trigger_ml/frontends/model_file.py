@@ -18,6 +18,7 @@ __all__ = [
     "TAIL",
     "Layer",
     "first_line",
+    "input_names",
     "input_shape",
     "name_problems",
     "read_bytes",
@@ -43,6 +44,8 @@ BROKEN: Final = (
     zlib.error,
 )
 """What zipfile, json and h5py raise on files that are not whole."""
+RESERVED: Final = ("input", "output_data", "input_data")
+"""Names that hls4ml's C++ takes for its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,9 @@ class Layer:
 def read_bytes(path: Path) -> bytes:
     """A model file's content. Raises ModelError when it cannot be read or is empty."""
     if path.is_dir():
+        if (path / "saved_model.pb").is_file():
+            fix = "load it in the Keras that wrote it, and model.save('model.h5')"
+            raise ModelError(Blocker(str(path), "is a SavedModel of TensorFlow", fix))
         raise ModelError(Blocker(str(path), "is a folder, not a model file", "give the file in it"))
     try:
         data = path.read_bytes()
@@ -97,15 +103,39 @@ def name_problems(names: Sequence[str]) -> list[Blocker]:
     lower: dict[str, str] = {}
     for name in names:
         where = f"layer {name}"
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        if not _is_identifier(name):
             found.append(Blocker(where, "this name cannot be a C++ identifier", "rename the layer"))
-        elif name.lower() in ("input", "output_data", "input_data"):
+        elif name.lower() in RESERVED:
             found.append(Blocker(where, "hls4ml cannot use this name", "rename the layer"))
         elif name.lower() in lower:
             other = lower[name.lower()]
             found.append(Blocker(where, f"hls4ml takes it for {other}", "rename one of them"))
         lower[name.lower()] = name
     return found
+
+
+def _is_identifier(name: str) -> bool:
+    return re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) is not None
+
+
+def input_names(inputs: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Other names for input layers whose own hls4ml or its C++ cannot take; no weights have them.
+
+    inputs: names of the input layers. names: of all layers.
+    """
+    taken = {name.lower() for name in names}
+    renamed: dict[str, str] = {}
+    for name in inputs:
+        if _is_identifier(name) and name.lower() not in RESERVED:
+            continue
+        made = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") or "input"
+        made = made if made[0].isalpha() else f"input_{made}"
+        made = f"{made}_layer" if made.lower() in RESERVED else made
+        while made.lower() in taken:
+            made += "_q"
+        taken.add(made.lower())
+        renamed[name] = made
+    return renamed
 
 
 def wiring_problems(
