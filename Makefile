@@ -10,7 +10,7 @@ HGQ2 := $(VENV)/share/trigger_ml/hgq2
 DEBIAN_PACKAGES := g++ make perl iverilog ghdl-mcode libpython3.11 python3-venv
 DEBIAN_PROGRAMS := g++ make perl iverilog vvp ghdl
 
-.PHONY: demo test acceptance bench frontier throughput connectivity lint system setup setup-test clean
+.PHONY: demo test acceptance bench frontier throughput connectivity layers lint system setup setup-test clean
 
 demo: setup ## compile the committed jet tagger, end to end
 	$(BIN)/trigger-ml compile models/jet_tagger/model.h5 \
@@ -41,6 +41,10 @@ throughput: setup-test ## images per second of Keras, the witnesses and the firm
 
 connectivity: setup-test ## LUTs of fixed connections against ones chosen in every event
 	$(BIN)/python benchmarks/edge_connectivity.py --output build/connectivity
+
+# Takes up to an hour; what was compiled in build/layers before stays.
+layers: setup-test ## every layer of every front end in every witness; writes docs/layers.md
+	$(BIN)/python -m tests.layers.table build/layers
 
 lint: setup-test
 	$(BIN)/ruff check .
