@@ -54,7 +54,7 @@ def test_what_is_float() -> None:
 def test_without_events_it_is_refused_with_advice(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         compile_model(Request(FLOAT, quick(), None, tmp_path / "tiny"))
-    assert "give events with --data" in str(caught.value)
+    assert "give --data events" in str(caught.value)
 
 
 def test_events_that_do_not_fit(tmp_path: Path) -> None:
