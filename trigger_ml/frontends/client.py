@@ -58,7 +58,7 @@ def top_name(path: Path) -> str:
 
 
 def reader_name(path: Path) -> str:
-    """Which library reads a model file, "HGQ2" or "QKeras". Never raises."""
+    """Which library reads a model file: "HGQ2", "ONNX" or "QKeras". Never raises."""
     return detect(path).reader
 
 
@@ -104,7 +104,7 @@ class Frontend:
             layers=tuple((layer.name, layer.kind) for layer in file.layers),
             float_tail=(file.tail,) if file.tail else (),
             versions=versions,
-            notes=(*getattr(file, "notes", ()), *answer.get("notes", ())),
+            notes=(*file.notes, *answer.get("notes", ())),
         )
 
     def convert(self, config: Config, directory: Path, top: str) -> tuple[FixedGraph, HlsProject]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +31,7 @@ from trigger_ml.frontends.keras_weights import (
     keras3_weights,
     require_own_arrays,
 )
+from trigger_ml.frontends.keras_zip import zip_members
 from trigger_ml.frontends.model_file import BROKEN, Layer, first_line, read_bytes
 
 __all__ = [
@@ -48,8 +48,6 @@ ZIP_START: Final = b"PK"
 JSON_STARTS: Final = (b"{", b'"{')
 """Of an architecture, which some programs write as JSON in a text of JSON."""
 ZIP_MEMBERS: Final = ("config.json", "model.weights.h5")
-MOST_BYTES: Final = 1 << 30
-"""A member that unpacks to more is no network for a trigger, and may be a zip bomb."""
 WEIGHT_FILES: Final = ("{}_weights.h5", "{}.weights.h5", "{}.h5")
 """Where the weights of an architecture in JSON are looked for, by the stem of its name."""
 
@@ -185,16 +183,8 @@ def _parsed(text: bytes, path: Path) -> dict[str, Any]:
 
 
 def _read_zip(data: bytes, path: Path) -> tuple[dict[str, Any], Arrays]:
+    members = zip_members(data, path, ZIP_MEMBERS)
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            sizes = {item.filename: item.file_size for item in archive.infolist()}
-            missing = [name for name in ZIP_MEMBERS if name not in sizes]
-            large = [name for name in ZIP_MEMBERS if sizes.get(name, 0) > MOST_BYTES]
-            if missing or large:
-                what = f"holds no {' and no '.join(missing)}" if missing else f"{large[0]} is huge"
-                fix = "save the whole model with model.save('model.keras')"
-                raise ModelError(Blocker(str(path), what, fix))
-            members = {name: archive.read(name) for name in ZIP_MEMBERS}
         with h5py.File(io.BytesIO(members["model.weights.h5"]), "r") as file:
             require_own_arrays(file)
     except BROKEN as error:

@@ -28,6 +28,7 @@ from trigger_ml.frontends.keras_v3_layers import (
 )
 from trigger_ml.frontends.keras_v3_objects import foreign_objects
 from trigger_ml.frontends.keras_v3_shapes import shape_problems
+from trigger_ml.frontends.keras_zip import zip_members
 from trigger_ml.frontends.model_file import (
     BROKEN,
     TAIL,
@@ -44,8 +45,6 @@ __all__ = ["FORMAT", "HgqFile", "read_keras_v3"]
 FORMAT: Final = "HGQ2 .keras (Keras 3)"
 
 MEMBERS: Final = ("config.json", "metadata.json", "model.weights.h5")
-MOST_BYTES: Final = 1 << 30
-"""A member that unpacks to more is no network for a trigger, and may be a zip bomb."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,8 @@ class HgqFile:
 
     layers: in evaluation order, the tail left out. tail: the activation function after the last
     layer ("softmax", "sigmoid") or "". input_shape: of one event. parameters, nonzero: kernels
-    and biases as stored, before their quantizers. weights: ``model.weights.h5``.
+    and biases as stored, before their quantizers. weights: ``model.weights.h5``. notes: what
+    reading changed, which is nothing.
     """
 
     path: Path
@@ -66,6 +66,7 @@ class HgqFile:
     parameters: int
     nonzero: int
     weights: bytes
+    notes: tuple[str, ...] = ()
 
     def write_copy(self, path: Path) -> None:
         """Write the ``.keras`` file to load: reduced configuration, the weights as they are."""
@@ -134,26 +135,7 @@ def _members(data: bytes, path: Path) -> dict[str, bytes]:
         raise ModelError(
             Blocker(str(path), "is HDF5, not a .keras file of Keras 3", "name a Keras 2 file .h5")
         )
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            sizes = {item.filename: item.file_size for item in archive.infolist()}
-            missing = [name for name in MEMBERS if name not in sizes]
-            if missing:
-                raise ModelError(
-                    Blocker(
-                        str(path),
-                        f"holds no {' and no '.join(missing)}",
-                        "save the whole model with model.save('model.keras')",
-                    )
-                )
-            large = [name for name in MEMBERS if sizes[name] > MOST_BYTES]
-            if large:
-                raise ModelError(Blocker(f"{path} {large[0]}", f"unpacks to {sizes[large[0]]} B"))
-            return {name: archive.read(name) for name in MEMBERS}
-    except BROKEN as error:
-        raise ModelError(
-            Blocker(str(path), f"cannot be read as a zip: {first_line(error)}", "is it whole?")
-        ) from error
+    return zip_members(data, path, MEMBERS)
 
 
 def _model_config(members: Mapping[str, bytes], path: Path) -> dict[str, Any]:

@@ -44,6 +44,10 @@ class ModelFile(Protocol):
     def nonzero(self) -> int:
         """Those of them that are not zero."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What reading changed in the model, in words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
