@@ -25,6 +25,8 @@ FUZZ: Final = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+FUZZ_HDF5: Final = settings(FUZZ, max_examples=40)
+"""Each of these files is opened by a process of its own."""
 HOSTILE: Final = (
     None,
     True,
@@ -150,7 +152,7 @@ def test_a_file_cut_or_with_bytes_changed(tmp_path: Path, name: str) -> None:
     data = (DATA / name).read_bytes()
     path = tmp_path / name
 
-    @FUZZ
+    @FUZZ_HDF5
     @given(
         cut=st.integers(0, len(data)),
         at=st.lists(st.tuples(st.integers(0, len(data) - 1), st.integers(0, 255)), max_size=8),

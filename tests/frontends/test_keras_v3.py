@@ -96,12 +96,24 @@ def test_a_set_model() -> None:
     assert [item.inputs for item in file.layers][1:] == [(x.name,) for x in file.layers[:-1]]
 
 
+def arrays(weights: bytes) -> dict[str, bytes]:
+    found = {}
+    with h5py.File(io.BytesIO(weights)) as file:
+        file.visititems(
+            lambda name, item: found.update(
+                {name: item[()].tobytes()} if isinstance(item, h5py.Dataset) else {}
+            )
+        )
+    assert found
+    return found
+
+
 @pytest.mark.parametrize("source", [DENSE, SETS], ids=["dense", "sets"])
 def test_the_copy_names_nothing_but_layers_and_quantizers(tmp_path: Path, source: Path) -> None:
     file = read_keras_v3(source)
     file.write_copy(tmp_path / "copy.keras")
     copy, original = members(tmp_path / "copy.keras"), members(source)
-    assert copy["model.weights.h5"] == original["model.weights.h5"]
+    assert arrays(copy["model.weights.h5"]) == arrays(original["model.weights.h5"])
     config = json.loads(copy["config.json"])
     assert "compile_config" in json.loads(original["config.json"])
     assert set(config) == {"module", "class_name", "config", "registered_name"}
@@ -284,7 +296,7 @@ def test_weights_in_another_file_are_refused(tmp_path: Path) -> None:
         del file["layers/q_dense/vars/0"]
         file["layers/q_dense/vars/0"] = h5py.ExternalLink("/etc/other.h5", "kernel")
 
-    assert "layers/q_dense/vars/0 is a link" in refusal(with_weights(tmp_path, link))
+    assert "layers/q_dense/vars/0 lies elsewhere" in refusal(with_weights(tmp_path, link))
 
 
 @pytest.mark.parametrize("name", ["fc-1", "1fc", "input", "FC2"])

@@ -17,6 +17,7 @@ from typing import Any, Final
 import h5py
 
 from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.frontends.hdf5_copy import copied
 from trigger_ml.frontends.keras_config import LayerReader, read_layers
 from trigger_ml.frontends.keras_folding import fold
 from trigger_ml.frontends.keras_images import layer_shapes, stream_problems, streamable
@@ -29,7 +30,6 @@ from trigger_ml.frontends.keras_weights import (
     broken_weights,
     keras2_weights,
     keras3_weights,
-    require_own_arrays,
 )
 from trigger_ml.frontends.keras_zip import zip_members
 from trigger_ml.frontends.model_file import BROKEN, Layer, first_line, read_bytes
@@ -140,8 +140,8 @@ def weights_beside(path: Path) -> Path:
 def _read_hdf5(path: Path, config: bool) -> tuple[dict[str, Any], Arrays]:
     """Architecture, where it is asked for, and weights by layer."""
     try:
-        with h5py.File(path, "r") as file:
-            require_own_arrays(file)
+        copy = io.BytesIO(copied(path.read_bytes()))
+        with h5py.File(copy, "r") as file:
             read = _model_config(file, path) if config else {}
             if config and "model_weights" not in file:
                 raise ModelError(Blocker(str(path), "holds no weights", "save the whole model"))
@@ -151,7 +151,7 @@ def _read_hdf5(path: Path, config: bool) -> tuple[dict[str, Any], Arrays]:
         ) from error
 
     def weights(layers: list[Layer]) -> Weights:
-        with h5py.File(path, "r") as file:
+        with h5py.File(copy, "r") as file:
             if "layers" in file and "model_weights" not in file:
                 return keras3_weights(file, layers)
             return keras2_weights(file.get("model_weights", file), layers)
@@ -185,15 +185,14 @@ def _parsed(text: bytes, path: Path) -> dict[str, Any]:
 def _read_zip(data: bytes, path: Path) -> tuple[dict[str, Any], Arrays]:
     members = zip_members(data, path, ZIP_MEMBERS)
     try:
-        with h5py.File(io.BytesIO(members["model.weights.h5"]), "r") as file:
-            require_own_arrays(file)
+        copy = io.BytesIO(copied(members["model.weights.h5"]))
     except BROKEN as error:
         raise ModelError(
             Blocker(str(path), f"cannot be read as .keras: {first_line(error)}", "is it whole?")
         ) from error
 
     def weights(layers: list[Layer]) -> Weights:
-        with h5py.File(io.BytesIO(members["model.weights.h5"]), "r") as file:
+        with h5py.File(copy, "r") as file:
             return keras3_weights(file, layers)
 
     return _parsed(members["config.json"], path), weights

@@ -21,6 +21,7 @@ import h5py
 import numpy as np
 
 from trigger_ml.errors import BlockedError, Blocker, ModelError
+from trigger_ml.frontends.hdf5_copy import copied
 from trigger_ml.frontends.keras_v3_layers import (
     ORIGINS,
     WITH_WEIGHTS,
@@ -53,8 +54,8 @@ class HgqFile:
 
     layers: in evaluation order, the tail left out. tail: the activation function after the last
     layer ("softmax", "sigmoid") or "". input_shape: of one event. parameters, nonzero: kernels
-    and biases as stored, before their quantizers. weights: ``model.weights.h5``. notes: what
-    reading changed, which is nothing.
+    and biases as stored, before their quantizers. weights: a copy of
+    ``model.weights.h5``. notes: what reading changed, which is nothing.
     """
 
     path: Path
@@ -69,7 +70,7 @@ class HgqFile:
     notes: tuple[str, ...] = ()
 
     def write_copy(self, path: Path) -> None:
-        """Write the ``.keras`` file to load: reduced configuration, the weights as they are."""
+        """Write the ``.keras`` file to load: reduced configuration, a copy of the weights."""
         chain = [
             {
                 "module": ORIGINS[layer.kind][0],
@@ -100,7 +101,8 @@ def read_keras_v3(path: Path) -> HgqFile:
     members = _members(data, path)
     config = _model_config(members, path)
     try:
-        parameters, nonzero, blockers = _weights(members["model.weights.h5"])
+        weights = copied(members["model.weights.h5"])
+        parameters, nonzero, blockers = _weights(weights)
     except BROKEN as error:
         raise ModelError(
             Blocker(
@@ -126,7 +128,7 @@ def read_keras_v3(path: Path) -> HgqFile:
         tuple(layers[0].config["batch_shape"][1:]),
         parameters,
         nonzero,
-        members["model.weights.h5"],
+        weights,
     )
 
 
@@ -183,17 +185,12 @@ def _weights(data: bytes) -> tuple[int, int, list[Blocker]]:
 
 
 def _arrays(group: h5py.Group, path: str) -> Iterator[tuple[str, h5py.Dataset]]:
-    """Every array below a group. Raises ValueError at one that lies in another file."""
-    for key in group:
+    """Every array below a group, with its path."""
+    for key, item in group.items():
         name = f"{path}/{key}"
-        if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-            raise ValueError(f"{name} is a link")
-        item = group[key]
         if isinstance(item, h5py.Dataset):
-            if item.external or item.is_virtual:
-                raise ValueError(f"{name} lies in another file")
             yield name, item
-        elif isinstance(item, h5py.Group):
+        else:
             yield from _arrays(item, name)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
 import h5py
 import numpy as np
@@ -14,11 +14,7 @@ from trigger_ml.frontends.keras_folding import FOLDED, PARTS
 from trigger_ml.frontends.keras_network import Weights
 from trigger_ml.frontends.model_file import Layer
 
-__all__ = ["broken_weights", "keras2_weights", "keras3_weights", "require_own_arrays"]
-
-
-MOST_DEPTH: Final = 16
-"""Groups within groups; no layer of Keras lies deeper."""
+__all__ = ["broken_weights", "keras2_weights", "keras3_weights"]
 
 
 def keras2_weights(group: h5py.Group, layers: Sequence[Layer]) -> Weights:
@@ -91,29 +87,6 @@ def broken_weights(weights: Weights) -> list[Blocker]:
             what = f"{broken} of {size} weights are NaN or infinite"
             blockers.append(Blocker(f"layer {name}", what, "the training diverged; train it again"))
     return blockers
-
-
-def require_own_arrays(group: h5py.Group) -> None:
-    """Raise ValueError where something below a group lies in another file or loops back."""
-    for name in _foreign(group, ""):
-        raise ValueError(f"{name} lies elsewhere than in this file")
-
-
-def _foreign(group: h5py.Group, path: str) -> Iterator[str]:
-    for key in group:
-        name = f"{path}/{key}"
-        if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-            yield name
-            continue
-        item = group[key]
-        if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-            yield name
-        elif isinstance(item, h5py.Group):
-            # A group that holds itself has no end.
-            if path.count("/") > MOST_DEPTH:
-                yield name
-            else:
-                yield from _foreign(item, name)
 
 
 def _text(value: Any) -> str:
