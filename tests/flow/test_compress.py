@@ -1,5 +1,6 @@
 """``trigger-ml compress`` from a model file to a smaller one, and what stops it."""
 
+import contextlib
 import json
 import signal
 import time
@@ -182,8 +183,10 @@ def test_a_killed_training_process(tmp_path: Path, events: Path) -> None:
     deadline = time.monotonic() + 120
     trainers: list[psutil.Process] = []
     while not trainers and time.monotonic() < deadline:
-        children = psutil.Process(process.pid).children(recursive=True)
-        trainers = [c for c in children if "trigger_ml.training.hgq_trainer" in c.cmdline()]
+        # A process may end, or not have its arguments yet, while it is looked at.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            children = psutil.Process(process.pid).children(recursive=True)
+            trainers = [c for c in children if "trigger_ml.training.hgq_trainer" in c.cmdline()]
         time.sleep(0.1)
     trainers[0].send_signal(signal.SIGKILL)
     _, err = process.communicate(timeout=120)
