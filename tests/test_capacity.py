@@ -7,12 +7,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.compress.small_networks import chain as dense_chain
 from tests.lower.stream.networks import chain
 from trigger_ml import pipeline
 from trigger_ml.artifacts import Resources, Synthesis
-from trigger_ml.capacity import Throughput, count_stream, require_room, room_hint, slower
+from trigger_ml.capacity import (
+    FAR,
+    Throughput,
+    count_stream,
+    require_room,
+    require_rough_room,
+    room_hint,
+    slower,
+)
+from trigger_ml.compress.fixed_point.layer_types import DenseTypes, LayerTypes, fixed_graph
 from trigger_ml.config import Config, load_config
 from trigger_ml.errors import ConfigError
+from trigger_ml.graph.types import FixedType
 from trigger_ml.lower.build import trace_firmware
 from trigger_ml.lower.stream.write import StreamLogic
 from trigger_ml.pipeline import Request, compile_model
@@ -110,6 +121,27 @@ def test_a_share_of_the_budget_gets_a_hint_scaled_to_what_counted(logic: StreamL
     assert room_hint(logic, (first,), enough, device) == ""
     tiny = load_config(None, {"budget.lut_share": 0.001})
     assert room_hint(logic, (first,), tiny, device) == "no throughput stays within it"
+
+
+def test_a_pipeline_far_larger_than_the_part_is_refused_untraced() -> None:
+    network = dense_chain((16, 32, 5))
+    kind = FixedType(9, 1)
+    hidden = DenseTypes(kind, kind, FixedType(9, 3, False))
+    types = {"fc0": hidden, "fc1": DenseTypes(kind, kind, None)}
+    graph = fixed_graph(network, LayerTypes(FixedType(12, 4), types))
+    whole = find_device("VU13P")
+    said = require_rough_room(graph, Config(), whole)
+    assert said.startswith("about ") and said.endswith("% of a VU13P")
+    lut = float(said.split()[1].replace(",", ""))
+    assert 3_000 < lut < 30_000
+    require_rough_room(graph, Config(), replace(whole, lut=int(lut / FAR) + 1))
+    with pytest.raises(ConfigError) as caught:
+        require_rough_room(graph, Config(), replace(whole, name="VU0P", lut=int(lut / 4)))
+    (blocker,) = caught.value.blockers
+    assert blocker.where == "target.part"
+    assert f"about {lut:,.0f} LUT by rules of thumb, 4.0 times the" in blocker.what
+    assert "trigger-ml compress" in blocker.fix
+    assert require_rough_room(GRAPH, Config(), replace(whole, lut=1)) == ""
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Whether a streamed network fits its part, and at which throughput it would.
+"""Whether a network fits its part, and at which throughput a streamed one would.
 
 Kernels do not depend on the columns that a clock brings: only how often they stand there does,
 and the shell around them. So what another throughput takes is counted from its plan, without
@@ -10,19 +10,33 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 from math import ceil, inf
+from typing import Final
 
 from trigger_ml.artifacts import Synthesis
 from trigger_ml.config import Config
 from trigger_ml.errors import Blocker, ConfigError
+from trigger_ml.graph.model import FixedGraph
 from trigger_ml.lower.build import FirmwareLogic
 from trigger_ml.lower.stream.plan import lanes_for, plan
 from trigger_ml.lower.stream.schedule import schedule
 from trigger_ml.lower.stream.shell import count_shell
 from trigger_ml.lower.stream.write import StreamLogic
 from trigger_ml.synth.devices import Device
+from trigger_ml.synth.rough import rough_counts
 from trigger_ml.synth.stream import KernelLogic, estimate_stream
 
-__all__ = ["Throughput", "count_stream", "require_room", "room_hint", "slower"]
+__all__ = [
+    "Throughput",
+    "count_stream",
+    "require_room",
+    "require_rough_room",
+    "room_hint",
+    "slower",
+]
+
+FAR: Final = 2.0
+"""Times the LUTs of a part: what rules of thumb say is that much too large does not fit it, as
+they are wrong by less (:mod:`trigger_ml.synth.rough`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +133,29 @@ def require_room(logic: FirmwareLogic, config: Config, device: Device) -> None:
         value = found.columns if "columns" in key else f"{found.interval_ns(clock):g}"
         fix = f"it holds {found.text(clock)} ({key}: {value}); or {fix}"
     raise ConfigError(Blocker(key, f"{now}, takes {' and '.join(over)}, by the cost model", fix))
+
+
+def require_rough_room(graph: FixedGraph, config: Config, device: Device) -> str:
+    """Refuse a flat pipeline that is far larger than the part, before it is traced for minutes.
+
+    Returns what it takes, roughly, in words; nothing for a stream, whose kernels are soon traced.
+    Raises ConfigError.
+    """
+    if config.firmware.streams(graph.streamable):
+        return ""
+    lut = sum(item.lut for item in rough_counts(graph).values())
+    share = lut / device.lut
+    if share <= FAR:
+        return f"about {lut:,.0f} LUT by rules of thumb, {share:.2%} of a {device.name}"
+    what = (
+        f"the network takes about {lut:,.0f} LUT by rules of thumb, {share:.1f} times the "
+        f"{device.lut:,} of a {device.name}"
+    )
+    fix = (
+        "make it smaller first: trigger-ml compress prunes and narrows dense networks (QKeras: "
+        "fewer bits, zeros by tfmot); or take a larger part"
+    )
+    raise ConfigError(Blocker("target.part", what, fix))
 
 
 def room_hint(

@@ -20,6 +20,7 @@ import click
 from trigger_ml import __version__
 from trigger_ml.cli_compress import compress, explore
 from trigger_ml.cli_explain import explain
+from trigger_ml.cli_hls import checked, compile_hls, report_hls
 from trigger_ml.cli_inspect import diff, inspect
 from trigger_ml.cli_muons import data_muons, show, train_muons
 from trigger_ml.cli_sets import data_events, train_measure, train_set
@@ -59,6 +60,7 @@ def cli() -> None:
     help="What counts the resources [yosys].",
 )
 @click.option("--quick", is_flag=True, help="Leave synthesis out.")
+@click.option("--hls-only", is_flag=True, help="No RTL: hls4ml's project, held to the model.")
 @click.option("--json", "as_json", is_flag=True, help="Print report.json on standard output.")
 def compile_command(
     model: Path,
@@ -74,29 +76,32 @@ def compile_command(
     keep_softmax: bool,
     synth: str | None,
     quick: bool,
+    hls_only: bool,
     as_json: bool,
 ) -> None:
     """Compile MODEL to firmware, simulate it, check it and report."""
-    from trigger_ml.config import load_config, parse_clock
+    from trigger_ml.requirements import config_for
 
     overrides: dict[str, Any] = {
         "target.preset": target,
         "target.part": part,
-        "target.clock_mhz": parse_clock(clock) if clock is not None else None,
         "budget.latency_ns": latency_budget,
         "firmware.backend": backend,
         "firmware.output": "softmax" if keep_softmax else None,
+        "firmware.rtl": False if hls_only else None,
         "verify.simulator": simulator,
         "verify.synth": synth,
         "verify.synthesis": False if quick else None,
     }
-    config = load_config(config_file, overrides)
+    config = config_for(model, config_file, overrides, data, clock)
     _compile(model, config, data, output, as_json)
 
 
 def _compile(
     model: Path, config: Config, data: Path | None, output: Path | None, as_json: bool
 ) -> None:
+    if not config.firmware.rtl:
+        compile_hls(model, config, data, output, as_json)
     from trigger_ml.pipeline import Request, compile_model
     from trigger_ml.report.terminal import terminal_summary
 
@@ -115,10 +120,7 @@ def _compile(
 @click.option("--quick", is_flag=True, help="Leave synthesis out.")
 def check(build: Path, quick: bool) -> None:
     """Repeat every measurement of BUILD and hold it to its lock file."""
-    from trigger_ml.pipeline import check_build
-
-    with listener() as hears:
-        outcome = check_build(build, hears, synthesis=not quick)
+    outcome = checked(build, synthesis=not quick)
     for verdict in outcome.verdicts:
         mark = "ok  " if verdict.passed else "FAIL"
         click.echo(f"{mark} {verdict.name}: {verdict.message}")
@@ -144,6 +146,8 @@ def report(
     build: Path, as_json: bool, as_markdown: bool, folder: Path | None, design: str | None
 ) -> None:
     """Show the report of BUILD."""
+    if report_hls(build, folder, as_json=as_json, as_markdown=as_markdown):
+        return
     from trigger_ml.report.markdown import markdown
     from trigger_ml.report.schema import load_report
     from trigger_ml.report.terminal import terminal_summary

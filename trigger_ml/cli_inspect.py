@@ -44,17 +44,13 @@ def inspect(
     as_json: bool,
 ) -> None:
     """Show MODEL: layers, types, weights, and about what each costs. Nothing is compiled."""
-    from trigger_ml.config import load_config, parse_clock
     from trigger_ml.inspect.run import Request, inspect_model
     from trigger_ml.inspect.write import require_kind
+    from trigger_ml.requirements import config_for
 
     if output is not None:
         require_kind(output)
-    overrides = {
-        "target.part": part,
-        "target.clock_mhz": parse_clock(clock) if clock is not None else None,
-    }
-    config = load_config(config_file, overrides)
+    config = config_for(model, config_file, {"target.part": part}, data, clock)
     with listener() as hears:
         looked = inspect_model(Request(model, config, data, full, trace), hears)
     if output is not None:

@@ -115,6 +115,14 @@ class Firmware(_Section):
     has to say of it, such as hits that were left out. For networks with convolutions."""
     softmax_bits: int = Field(default=10, ge=4, le=14)
     """Address width of the two softmax tables, for output: softmax."""
+    rtl: bool = True
+    """Make RTL. Without it there is hls4ml's project alone, whose C simulation is held to
+    verify.decision_agreement and verify.output_error; recurrent layers need it off."""
+    float_bits: int = Field(default=18, ge=8, le=24)
+    """Bits of what no quantizer gives a type, in a network with recurrent layers: weights, sums
+    that leave a layer, states. Their integer bits are those that the values need."""
+    table_bits: int = Field(default=12, ge=8, le=16)
+    """Address bits of the tables of tanh and sigmoid, in a network with recurrent layers."""
 
     def streams(self, streamable: bool) -> bool:
         """Whether a network becomes a stream of columns; if not, it is one flat pipeline.
@@ -152,6 +160,12 @@ class Verify(_Section):
     """Wall time of a vendor tool, after which it has failed."""
     cross_simulate: int = Field(default=300, ge=0)
     """Vectors through a second simulator, and through the VHDL, where those are installed."""
+    decision_agreement: float = Field(default=0.99, gt=0, le=1)
+    """Share of vectors on which the C simulation decides as the model does, where there are
+    classes; for firmware.rtl: false."""
+    output_error: float = Field(default=0.05, gt=0)
+    """Largest difference of the C simulation from the model, root mean square over the standard
+    deviation of the model's outputs; for firmware.rtl: false."""
 
     @property
     def engine(self) -> str:

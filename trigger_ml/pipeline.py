@@ -16,12 +16,12 @@ from typing import Final
 
 from trigger_ml import __version__, records
 from trigger_ml.artifacts import Hdl, RtlProject, SourceModel, Vectors, Verdict
-from trigger_ml.capacity import require_room
+from trigger_ml.capacity import require_room, require_rough_room
 from trigger_ml.check.lock import codes_digest, compare_locks, file_digests, read_lock
 from trigger_ml.config import Config
 from trigger_ml.design import Design, Measurements
-from trigger_ml.errors import Blocker, DataError, ToolMissingError
-from trigger_ml.events import Events, read_events, require_readable
+from trigger_ml.errors import Blocker, ConfigError, DataError, ToolMissingError
+from trigger_ml.events import Events, read_events
 from trigger_ml.float_models import FixedPointModel, choose_types, is_float
 from trigger_ml.frontends.client import firmware_graph, open_model, reader_name, top_name
 from trigger_ml.graph.model import FixedGraph
@@ -34,6 +34,7 @@ from trigger_ml.report.markdown import markdown
 from trigger_ml.report.page import html_page
 from trigger_ml.report.schema import Report
 from trigger_ml.report.sections import Device as DeviceSection
+from trigger_ml.requirements import opened_model, required_device
 from trigger_ml.simulate.rtl import simulator
 from trigger_ml.simulate.vectors import make_vectors
 from trigger_ml.synth.devices import Device, find_device
@@ -86,10 +87,11 @@ def compile_model(request: Request, listener: Listener | None = None) -> Compile
     in ``<output>.failed`` and the last good one stays as it is.
     """
     config = request.config
-    device = find_device(config.target.part)
+    if not config.firmware.rtl:
+        what, fix = "this makes RTL", "call trigger_ml.hls_only.compile_hls_only"
+        raise ConfigError(Blocker("firmware.rtl: false", what, fix))
+    device = required_device(request.model, config, request.data)
     require_programs(config)
-    if request.data is not None:
-        require_readable(request.data)
     top = top_name(request.output or request.model)
     clock = Stopwatch(listener or Quiet())
     with open_workspace(request.output or Path("build") / top) as workspace:
@@ -99,10 +101,11 @@ def compile_model(request: Request, listener: Listener | None = None) -> Compile
         if fixed:
             config = config.without_input_type()
         with clock.stage("load", _reading(model)):
-            frontend = open_model(model, config, scratch)
+            frontend = opened_model(model, config, scratch, request.data)
         with frontend:
-            with clock.stage("lower_hls", f"hls4ml project ({config.firmware.backend})"):
+            with clock.stage("lower_hls", f"hls4ml project ({config.firmware.backend})") as at:
                 network, hls = frontend.convert(config, stage / "hls", top)
+                at.note = require_rough_room(firmware_graph(network, config), config, device)
             config = _counts(config, network)
             events = _events(request.data, network, config, fixed)
             vectors = _vectors(network, events, config)
@@ -253,7 +256,7 @@ def _events(
         raise DataError(Blocker(str(path), what, fix))
     if fixed is None or events.float_scores is not None:
         return events
-    return replace(events, float_scores=fixed.logits(events.inputs))
+    return replace(events, float_scores=fixed.scores[: len(events.inputs)])
 
 
 def _vectors(network: FixedGraph, events: Events | None, config: Config) -> Vectors:

@@ -22,9 +22,13 @@ def trigger_ml_check() -> Callable[..., None]:
     """Holds a build directory to its lock. Call it with the path; synthesis=False is quicker."""
 
     def check(build: str | Path, *, synthesis: bool = True) -> None:
+        from trigger_ml.hls_only import check_hls_only
         from trigger_ml.pipeline import check_build
+        from trigger_ml.report.hls_only import is_hls_only
 
-        outcome = check_build(Path(build), synthesis=synthesis)
+        path = Path(build)
+        alone = is_hls_only(path)
+        outcome = check_hls_only(path) if alone else check_build(path, synthesis=synthesis)
         failed = [f"{v.name}: {v.message}" for v in outcome.verdicts if not v.passed]
         if outcome.divergence:
             failed.append(outcome.divergence)

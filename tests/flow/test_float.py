@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.float_graph.networks import draw, image_model
+from tests.float_graph.onnx_networks import torch_image, torch_set
 from tests.flow.conftest import quick
 from trigger_ml.compress.networks.network import read_network
 from trigger_ml.errors import ConfigError, DataError, ModelError
@@ -42,6 +46,48 @@ def test_types_come_from_events(tmp_path: Path, events: Path) -> None:
     assert physics is not None and physics.float_ is not None and physics.firmware is not None
     assert physics.float_ > 0.85 and abs(physics.float_ - physics.firmware) < 0.02
     assert check_build(outcome.folder, synthesis=False).passed
+
+
+@pytest.mark.parametrize("kind", ["keras", "onnx"])
+def test_convolutions_become_firmware(tmp_path: Path, kind: str) -> None:
+    """The fixed-point witnesses agree on everything, and the float model is not far."""
+    if kind == "keras":
+        model = image_model().save(tmp_path / "image.h5")
+    else:
+        model = torch_image(tmp_path / "image.onnx")
+    data = tmp_path / "events.npz"
+    np.savez(data, x=draw(5, 3000, 36, scale=1.0))
+    outcome = compile_model(Request(model, quick(), data, tmp_path / "build"))
+    report = outcome.report
+    assert report.passed, report.failures
+    assert report.fidelity.exact and not any(report.fidelity.mismatches.values())
+    made_from = re.search(r"error of the logits ([\d.]+)% of their spread", report.model.format)
+    assert made_from is not None and float(made_from[1]) <= 2.0
+    assert f"from image{model.suffix} (SHA-256" in report.model.format
+
+
+def test_what_stands_in_the_way_is_told_before_anything_starts(tmp_path: Path) -> None:
+    model = image_model()
+    items = [layer if layer["name"] != "pool" else dict(layer) for layer in model.items]
+    items[4] = {**items[4], "class_name": "GaussianPooling"}
+    items[1] = {**items[1], "config": {**items[1]["config"], "dilation_rate": [2, 2]}}
+    file = replace(model, items=items).save(tmp_path / "odd.h5")
+    data = tmp_path / "events.npz"
+    np.savez(data, x=draw(5, 3000, 36))
+    assert is_float(file)
+    with pytest.raises(ModelError) as caught:
+        choose_types(file, data, quick(), tmp_path)
+    assert "the layer class GaussianPooling has no firmware" in str(caught.value)
+    assert "layer conv: dilation_rate [2, 2]" in str(caught.value)
+
+
+def test_onnx_of_floats(tmp_path: Path) -> None:
+    files = torch_image(tmp_path / "image.onnx"), torch_set(tmp_path / "set.onnx")
+    assert all(map(is_float, files))
+    quantized = ("tiny_qonnx.onnx", "tiny_qcdq.onnx", "tiny_qcdq_conv.onnx")
+    assert not any(is_float(DATA / name) for name in quantized)
+    with pytest.raises(ModelError, match="give --data events, from which types are chosen"):
+        compile_model(Request(files[0], quick(), None, tmp_path / "build"))
 
 
 def test_what_is_float() -> None:

@@ -184,7 +184,11 @@ def test_ends_that_cannot_be() -> None:
     assert "has 17 inputs and outputs, and 16 can be simulated" in text
 
 
-def test_a_layer_that_is_used_twice_is_refused() -> None:
+def test_a_layer_that_is_used_twice_is_two() -> None:
     twice = dense("fc", "grid", 4)
     twice["inbound_nodes"] = [[["grid", 0, 0, {}]], [["fc", 0, 0, {}]]]
-    assert "layer fc: is used more than once" in refusal([*START, twice])
+    file = network([*START, twice])
+    assert [(item.name, item.inputs) for item in file.layers[-2:]] == [
+        ("fc", ("grid",)),
+        ("fc_2", ("fc",)),
+    ]

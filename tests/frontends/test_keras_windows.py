@@ -118,7 +118,7 @@ def test_shapes_that_cannot_be(
         ("GlobalMaxPooling2D", {"keepdims": True}, ["use Reshape after it"]),
         ("UpSampling2D", {"size": 2, "interpolation": "bilinear"}, ["interpolation 'bilinear'"]),
         ("ZeroPadding2D", {"padding": [1, -1]}, ["padding [1, -1]"]),
-        ("QAveragePooling2D", {"pool_size": 2}, ["use AveragePooling2D and a QActivation"]),
+        ("QAveragePooling2D", {"pool_size": 0}, ["pool_size 0", "padding 'none'"]),
         ("SeparableConv1D", SEQUENCE, ["float weights", "use QSeparableConv1D with"]),
         ("Cropping1D", {"cropping": [1, 2, 3]}, ["cropping [1, 2, 3]"]),
     ],

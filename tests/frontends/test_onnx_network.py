@@ -359,7 +359,7 @@ def test_a_float_model_is_refused_with_advice(tmp_path: Path) -> None:
     layer = model.node("Gemm", model.node("Relu", layer), weights, name="/fc2/Gemm")
     text = refused(tmp_path, model, layer)
     assert "has no quantizers" in text
-    assert "trigger-ml compress" in text
+    assert "give --data events, from which types are chosen" in text
     assert "node /fc1/Gemm (Gemm): its kernel is float" in text
     assert "node /fc2/Gemm (Gemm): its kernel is float" in text
 
@@ -370,7 +370,7 @@ def test_everything_that_is_wrong_at_once(tmp_path: Path) -> None:
     layer = model.dense(layer, 4, 5, scale=0.1)
     layer = model.quant(layer, 8, 0.25, rounding="FLOOR")
     layer = model.node("Elu", layer, name="/act/Elu")
-    layer = model.node("BatchNormalization", layer, *[model.constant([1.0] * 5)] * 4)
+    layer = model.node("BatchNormalization", layer, *[model.constant([1.0] * 4)] * 4)
     layer = model.dense(model.quant(layer, 8, 0.7), 5, 2)
     text = refused(tmp_path, model, layer)
     assert "node /quant0/Quant (Quant): the scale 0.300000012 is not a power of two" in text
@@ -378,7 +378,7 @@ def test_everything_that_is_wrong_at_once(tmp_path: Path) -> None:
     assert text.count("the scale 0.100000001 is not a power of two") == 2
     assert "rounding_mode FLOOR" in text
     assert "node /act/Elu (Elu): this operator has no firmware here" in text
-    assert "(BatchNormalization): its factors are real numbers" in text
+    assert "(BatchNormalization): its gamma is no finite number for each of 5 channels" in text
     assert "the scale 0.699999988 is not a power of two" in text
     assert "is float" not in text
 
@@ -557,3 +557,21 @@ def test_constants_that_would_not_fit(tmp_path: Path) -> None:
 )
 def test_names_that_c_takes(name: str, expected: str) -> None:
     assert identifier(name) == expected
+
+
+def test_a_normalization_becomes_one_of_keras(tmp_path: Path) -> None:
+    """Of the channels, which come last in Keras; its constants are rounded later."""
+    model = Builder(QONNX)
+    layer = model.node("Conv", model.quant("x", 4, 0.5), model.weights((3, 2, 3, 3)))
+    parts = [model.constant(values) for values in ([1.5, 0.7, 1], [0, 1, 2], [3, 4, 5], [6, 7, 8])]
+    layer = model.node("BatchNormalization", layer, *parts, epsilon=1e-3, name="/bn/Normal")
+    output = model.dense(model.node("Flatten", model.relu(layer)), 6, 2)
+    read = read_onnx_network(model.save(tmp_path / "net.onnx", output, ("events", 2, 3, 4)))
+    normal = next(item for item in read.network.layers if item.kind == "BatchNormalization")
+    assert normal.config["axis"] == -1 and abs(normal.config["epsilon"] - 1e-3) < 1e-9
+    assert [values.tolist() for values in read.network.weights[normal.name]][1:] == [
+        [0, 1, 2],
+        [3, 4, 5],
+        [6, 7, 8],
+    ]
+    assert read.places[normal.name] == "node /bn/Normal (BatchNormalization)"

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from tests.onnx_models import QCDQ, QONNX, Builder, rounded
 from trigger_ml.errors import ModelError
 from trigger_ml.frontends.onnx_rewrite import LOGITS, runnable
-from trigger_ml.frontends.onnx_worker import _Server
+from trigger_ml.frontends.onnx_worker import _Server, _session
 from trigger_ml.frontends.opened import Process
+from trigger_ml.graph.types import FixedType
 from trigger_ml.serving import ask
 
 DATA = Path(__file__).parents[1] / "data"
@@ -196,3 +197,26 @@ def test_quant_as_qonnx_executes_it() -> None:
     made = run(model.model(output, ("n", 1)), values, output)
     np.testing.assert_array_equal(made, expected)
     assert math.isclose(float(made.max()), 15 / 8)
+
+
+@pytest.mark.parametrize("narrowed", [False, True])
+def test_a_normalization_has_the_constants_that_firmware_has(narrowed: bool) -> None:
+    model = Builder(QCDQ)
+    constants = [model.constant(values) for values in ([1.3, 0.7], [0.1, -0.2], [0.3, 0], [2, 1])]
+    name = "/bn/BatchNormalization"
+    output = model.node("BatchNormalization", "x", *constants, name=name)
+    made = model.model(output, ("events", 2))
+    values = np.random.default_rng(1).normal(0, 3, (50, 2)).astype(np.float32)
+    grid = FixedType(5, 3, True)
+    known = {
+        "scale": [0.75, -1.25],
+        "bias": [0.5, 0.125],
+        "grid": grid.to_json() if narrowed else None,
+    }
+    changed = runnable(made, [output], {f"node {name} (BatchNormalization)": known})
+    session = _session(changed.SerializeToString())
+    found = session.run([f"{LOGITS}0"], {"x": values})[0]
+    read = rounded(values, 0.25, -16, 15) if narrowed else values
+    expected = read * np.array([0.75, -1.25]) + np.array([0.5, 0.125])
+    np.testing.assert_allclose(found, expected, rtol=0, atol=0 if narrowed else 1e-6)
+    assert not np.allclose(run(made, values, output), found, atol=0.01)

@@ -10,7 +10,7 @@ import pytest
 from hls4ml.model.types import FixedPrecisionType
 
 from trigger_ml.errors import ModelError
-from trigger_ml.frontends import folding, preparation
+from trigger_ml.frontends import folding
 from trigger_ml.frontends.folding import Arrays
 from trigger_ml.frontends.preparation import Framework, prepare, put_tables
 from trigger_ml.frontends.quantizers import activation_quantizer
@@ -21,8 +21,7 @@ from trigger_ml.graph.types import FixedType
 @pytest.fixture(autouse=True)
 def plain_functions(monkeypatch: pytest.MonkeyPatch) -> None:
     """No TensorFlow: quantizers are NumPy functions."""
-    for module in (folding, preparation):
-        monkeypatch.setattr(module, "evaluated", lambda function, values: function(values))
+    monkeypatch.setattr(folding, "evaluated", lambda function, values: function(values))
 
 
 def sign(values: Any) -> Any:

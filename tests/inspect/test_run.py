@@ -55,9 +55,23 @@ def test_a_decision_in_firmware_is_a_layer() -> None:
     assert look(TINY, config).layers[-1].kind == "argmax"
 
 
-def test_a_softmax_in_firmware_is_said_to_be_missing() -> None:
+def test_a_softmax_in_firmware_is_a_layer() -> None:
     config = load_config(None, {"firmware.output": "softmax"})
-    assert "--full" in " ".join(look(TINY, config).notes)
+    found = look(TINY, config)
+    assert (found.layers[-1].kind, found.layers[-1].type, found.tail) == (
+        "softmax",
+        "ufixed<36,2>",
+        "",
+    )
+    assert "--full" not in " ".join(found.notes)
+
+
+def test_an_onnx_model_needs_no_framework() -> None:
+    found = look(ROOT / "tests" / "data" / "tiny_qcdq_conv.onnx")
+    assert (found.read_by, found.totals.nonzero) == ("direct", 122)
+    assert [layer.kind for layer in found.layers] == [
+        *("input", "transpose", "conv2d", "relu", "max_pool2d", "reshape", "dense"),
+    ]
 
 
 def test_traced_costs_are_by_layer() -> None:
@@ -129,8 +143,7 @@ def test_the_input_type_of_the_configuration_is_held_against_the_model() -> None
 
 
 def test_a_layer_that_is_not_known_leaves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {kind: maker for kind, maker in direct._MAKERS.items() if kind != "Concatenate"}
-    monkeypatch.setattr(direct, "_MAKERS", known)
+    monkeypatch.setattr(direct, "CLASSES", direct.CLASSES - {"Concatenate"})
     found = look(ROOT / "tests" / "data" / "tiny_unet.h5")
     by_name = {item.name: item for item in found.layers}
     assert by_name["down"].weights and by_name["down"].lut is None

@@ -20,6 +20,7 @@ SUFFIXES: Final = {
     "HGQ2 .keras": ".keras",
     "ONNX QCDQ": ".onnx",
     "ONNX QONNX": ".onnx",
+    "hls4ml .fml": ".fml",
 }
 
 

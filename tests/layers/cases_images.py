@@ -154,6 +154,22 @@ def _permuted(keras: Any, qkeras: Any) -> list[Any]:
     ]
 
 
+def _turned(path: Path) -> None:
+    """Three axes in other orders, each in one row that a dense layer reads."""
+    import qkeras
+    import tf_keras
+
+    tf_keras.utils.set_random_seed(4)
+    source = tf_keras.Input((2, 3, 2), name="x")
+    grid = qkeras.QActivation("quantized_bits(5,2,alpha=1)", name="grid")(source)
+    ends = []
+    for place, order in enumerate(((2, 3, 1), (3, 2, 1), (1, 3, 2))):
+        tensor = tf_keras.layers.Permute(order, name=f"turned{place}")(grid)
+        tensor = tf_keras.layers.Flatten(name=f"row{place}")(tensor)
+        ends.append(qkeras.QDense(2, name=f"fc{place}", **_grids("kernel"))(tensor))
+    tf_keras.Model(source, ends).save(path)
+
+
 def _classifier(path: Path) -> None:
     """A softmax at its end, which firmware leaves out, does, or decides by."""
     import qkeras
@@ -206,6 +222,7 @@ CASES = (
     Case("ZeroPadding2D, Cropping2D", _model((2, 3, 2), _rims2d), KIND),
     Case("UpSampling1D, ZeroPadding1D, Cropping1D", _model((3, 2), _around1d), KIND),
     Case("Permute, Reshape around QConv2D; flat", _model((3, 2, 3), _permuted), KIND),
+    Case("Permute, Flatten, QDense: other orders", _turned, KIND),
     Case(
         "Concatenate along channels, ends in an image; flat",
         _joined,

@@ -108,6 +108,14 @@ def _steps(model: Builder) -> str:
     return model.dense(model.node("Flatten", layer), 9, 2)
 
 
+def _normalized(model: Builder) -> str:
+    layer = model.node("Conv", model.quant("x", 4, 0.5), model.weights((3, 2, 3, 3)))
+    parts = ([1.5, 0.7, 1.1], [0.1, -0.2, 0.3], [0.2, 0.0, -0.3], [0.6, 1.3, 0.9])
+    constants = [model.constant(values) for values in parts]
+    layer = model.node("BatchNormalization", layer, *constants, epsilon=1e-5)
+    return model.dense(model.node("Flatten", model.relu(layer)), 6, 2)
+
+
 NETWORKS: dict[str, tuple[Network, str]] = {
     "Gemm, Relu, Softmax": (_dense, "vector"),
     "MatMul, Add of a bias": (_matmul, "vector"),
@@ -120,6 +128,7 @@ NETWORKS: dict[str, tuple[Network, str]] = {
     "two inputs, Sub, two outputs": (_two, "two"),
     "Conv: padded, dilated, in groups; Flatten": (_convolution, "image"),
     "MaxPool, Conv 1x1, GlobalAveragePool": (_pools, "image"),
+    "Conv, BatchNormalization": (_normalized, "image"),
 }
 
 

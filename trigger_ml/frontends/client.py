@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, log2
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trigger_ml.artifacts import HlsProject, SourceModel
 from trigger_ml.config import Config, OutputKind
-from trigger_ml.errors import Blocker, ConfigError, ModelError
+from trigger_ml.errors import Blocker, ConfigError, ModelError, ToolMissingError
+from trigger_ml.frontends.fml_client import open_fml
 from trigger_ml.frontends.formats import Format, detect
 from trigger_ml.frontends.hgq_client import open_hgq
 from trigger_ml.frontends.keras_client import MODULE as KERAS_MODULE
 from trigger_ml.frontends.keras_client import open_keras
+from trigger_ml.frontends.keras_files import read_keras
+from trigger_ml.frontends.keras_v3 import read_keras_v3
 from trigger_ml.frontends.onnx_client import open_onnx
+from trigger_ml.frontends.onnx_network import read_onnx_network
 from trigger_ml.frontends.opened import Opened
 from trigger_ml.frontends.reserved import TAKEN_WORDS
+from trigger_ml.frontends.softmax import softmax_types
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.graph.tail import with_argmax, with_threshold
-from trigger_ml.graph.types import FixedType
 from trigger_ml.serving import ask
 
-__all__ = ["Frontend", "SourceOutputs", "firmware_graph", "open_model", "reader_name", "top_name"]
-
-SOFTMAX_REACH_BITS: Final = 4
-"""exp(-16) is below half of the tables' last bit, so larger differences need no entry."""
-SOFTMAX_TABLE: Final = "ufixed<18,1,RND,SAT>"
+__all__ = [
+    "Frontend",
+    "SourceOutputs",
+    "check_file",
+    "check_model",
+    "firmware_graph",
+    "open_model",
+    "reader_name",
+    "top_name",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,7 @@ def top_name(path: Path) -> str:
 
 
 def reader_name(path: Path) -> str:
-    """Which library reads a model file: "HGQ2", "ONNX" or "QKeras". Never raises."""
+    """Which library reads a model file: "HGQ2", "ONNX", "hls4ml" or "QKeras". Never raises."""
     return detect(path).reader
 
 
@@ -70,12 +79,43 @@ def open_model(path: Path, config: Config, work: Path) -> Frontend:
     Raises ModelError or ConfigError with all blockers, and ToolMissingError without HGQ2 where
     the model needs it.
     """
+    return Frontend(_opened(path, config, work), work)
+
+
+def check_model(path: Path, config: Config) -> None:
+    """Read and check a model file, and start nothing. Raises as :func:`open_model` does.
+
+    One that needs a library that is not there is not checked.
+    """
+    with tempfile.TemporaryDirectory(prefix="trigger-ml.") as folder:
+        try:
+            _opened(path, config, Path(folder))
+        except ToolMissingError:
+            return
+
+
+def check_file(path: Path) -> None:
+    """Raise ModelError with what a model file cannot be whatever the configuration says."""
+    match detect(path):
+        case Format.HGQ:
+            read_keras_v3(path)
+        case Format.ONNX:
+            read_onnx_network(path)
+        case Format.QKERAS_H5 | Format.KERAS_JSON | Format.KERAS_ZIP:
+            read_keras(path, parallel=True)
+        case _:
+            check_model(path, Config())
+
+
+def _opened(path: Path, config: Config, work: Path) -> Opened:
     kind = detect(path)
     if kind is Format.HGQ:
-        return Frontend(open_hgq(path, config, work), work)
+        return open_hgq(path, config, work)
     if kind is Format.ONNX:
-        return Frontend(open_onnx(path, config, work), work)
-    return Frontend(open_keras(path, config, work, kind.value), work)
+        return open_onnx(path, config, work)
+    if kind is Format.FML:
+        return open_fml(path, config, work)
+    return open_keras(path, config, work, kind.value)
 
 
 class Frontend:
@@ -90,7 +130,7 @@ class Frontend:
         versions = dict(answer["versions"])
         if opened.oracle is not None:
             try:
-                self._oracle, told = opened.oracle.start(work)
+                self._oracle, told = opened.oracle.told(answer).start(work)
             except BaseException:
                 self._worker.close()
                 raise
@@ -131,7 +171,7 @@ class Frontend:
                     )
                 )
             logits = self._convert(config, directory, top, None).output_nodes[0]
-            softmax = _softmax_types(logits.type, logits.size, config.firmware.softmax_bits)
+            softmax = softmax_types(logits.type, logits.size, config.firmware.softmax_bits)
         graph = self._convert(config, directory, top, softmax)
         project = HlsProject(directory, top, config.firmware.backend, self._opened.io_type)
         return graph, project
@@ -183,6 +223,15 @@ class Frontend:
         layers: list[dict[str, Any]] = answer["layers"]
         return layers
 
+    def convert_recurrent(self, config: Config, directory: Path, top: str) -> dict[str, Any]:
+        """Write the project of a network with recurrent layers, opened as such; it has no graph.
+
+        Answers what :func:`trigger_ml.frontends.hls_recurrent.write_recurrent` says.
+        """
+        request = self._request(config, directory, top)
+        bits, table = config.firmware.float_bits, 2**config.firmware.table_bits
+        return ask(self._worker, do="convert_recurrent", bits=bits, table_size=table, **request)
+
     def _request(self, config: Config, directory: Path, top: str) -> dict[str, Any]:
         return {
             "directory": str(directory),
@@ -199,22 +248,6 @@ class Frontend:
         request = self._request(config, directory, top)
         answer = ask(self._worker, do="convert", softmax=softmax, **request)
         return FixedGraph.from_json(answer["graph"])
-
-
-def _softmax_types(logits: FixedType, size: int, bits: int) -> dict[str, str]:
-    """Types of the two tables, sized from the range of the logits.
-
-    Differences of logits span 2**logits.integer, of which only the first 16 matter; the sum of
-    exponentials lies in [1, size].
-    """
-    reach = max(min(logits.integer, SOFTMAX_REACH_BITS), 1)
-    sum_bits = ceil(log2(size + 1))
-    return {
-        "inp_norm_t": f"ufixed<{bits},{reach},RND,SAT>",
-        "exp_table_t": SOFTMAX_TABLE,
-        "inv_inp_t": f"ufixed<{bits},{sum_bits},RND,SAT>",
-        "inv_table_t": SOFTMAX_TABLE,
-    }
 
 
 def firmware_graph(network: FixedGraph, config: Config) -> FixedGraph:

@@ -11,14 +11,15 @@ from typing import Final
 import numpy as np
 
 from trigger_ml.config import Config
-from trigger_ml.errors import Blocker, ConfigError, ModelError
+from trigger_ml.errors import BlockedError, Blocker, ConfigError, ModelError
 from trigger_ml.frontends.keras_convolutions import CONVOLUTIONS, products
 from trigger_ml.frontends.keras_images import layer_shapes, stream_problems
 from trigger_ml.frontends.keras_network import KerasNetwork
 from trigger_ml.frontends.model_file import Layer
 from trigger_ml.frontends.quantizers import quantizer_type
+from trigger_ml.gathering import Gathering
 
-__all__ = ["MOST_PRODUCTS", "flat_products", "require_form"]
+__all__ = ["MOST_PRODUCTS", "flat_products", "require_form", "size_problems"]
 
 MOST_PRODUCTS: Final = 50_000
 """Products with non-zero weights of a flat pipeline with convolutions.
@@ -32,11 +33,11 @@ of 8 x 384 x 6 has millions: g++ had not compiled it after 1,500 s.
 
 def require_form(network: KerasNetwork, config: Config) -> None:
     """Refuse what a network's form cannot have. Raises ModelError or ConfigError."""
+    found = Gathering()
     if config.firmware.streams(network.streamable):
-        blockers = stream_problems(network.layers)
-        if blockers:
-            raise ModelError(blockers)
-        config.require_streamable()
+        found.run(lambda: _raise(ModelError, stream_problems(network.layers)))
+        found.run(config.require_streamable)
+        found.finish()
         return
     shapes, _ = layer_shapes(network.layers)
     ends = [shapes[name] for name in network.outputs or (network.layers[-1].name,)]
@@ -45,17 +46,24 @@ def require_form(network: KerasNetwork, config: Config) -> None:
     if convolves and config.firmware.io_type == "io_stream":
         what = "a stream of columns ends in an image, and this network ends in a vector"
         blockers.append(Blocker("firmware.io_type", what, "use firmware.io_type: auto"))
+    found.run(lambda: _raise(ConfigError, blockers))
+    found.run(lambda: _raise(ModelError, size_problems(network)))
+    found.finish()
+
+
+def _raise(kind: type[BlockedError], blockers: list[Blocker]) -> None:
     if blockers:
-        raise ConfigError(blockers)
-    if convolves:
-        _require_size(network)
+        raise kind(blockers)
 
 
-def _require_size(network: KerasNetwork) -> None:
+def size_problems(network: KerasNetwork) -> list[Blocker]:
+    """Where a flat pipeline with convolutions is too large; of a part, where that is already."""
+    if not any(layer.kind in CONVOLUTIONS for layer in network.layers):
+        return []
     counts = flat_products(network)
     total = sum(counts.values())
     if total <= MOST_PRODUCTS:
-        return
+        return []
     largest = max(counts, key=lambda name: counts[name])
     what = (
         f"unrolled over all places, its layers take {total:,} products with non-zero weights "
@@ -67,7 +75,7 @@ def _require_size(network: KerasNetwork) -> None:
         fix = f"leave firmware.io_type: auto, which makes it a stream of columns; or {fix}"
     else:
         fix = f"{fix}; or end in an image, which makes it a stream of columns"
-    raise ModelError(Blocker("model", what, fix))
+    return [Blocker("model", what, fix)]
 
 
 def flat_products(network: KerasNetwork) -> dict[str, int]:

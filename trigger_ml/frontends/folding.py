@@ -7,7 +7,7 @@ layers with weights that are quantized already and a quantized_bits that leaves 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,10 +19,22 @@ from trigger_ml.frontends.quantizers import AS_DATA, is_plain
 from trigger_ml.graph.narrow import WIDEST, narrowest_type
 from trigger_ml.graph.types import FixedType
 
-__all__ = ["Arrays", "Entry", "evaluated", "folded_weights", "grid_quantizer", "rebuilt"]
+__all__ = [
+    "Arrays",
+    "Entry",
+    "Evaluate",
+    "by_qkeras",
+    "evaluated",
+    "folded_weights",
+    "grid_quantizer",
+    "rebuilt",
+]
 
 Arrays = Mapping[str, list[NDArray[np.float32]]]
 """Weights by layer, in the order in which Keras sets them."""
+
+Evaluate = Callable[[Any, str, NDArray[np.float32]], NDArray[np.float32]]
+"""A layer, the key of one of its quantizers, and numbers, to what the quantizer makes of them."""
 
 QUANTIZERS: Final = (
     "kernel_quantizer",
@@ -78,11 +90,20 @@ def grid_quantizer(kind: FixedType) -> dict[str, Any]:
     }
 
 
-def folded_weights(model: Any, architecture: str) -> tuple[dict[str, tuple[Entry, ...]], Arrays]:
+def by_qkeras(layer: Any, key: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a quantizer of a layer of QKeras makes of numbers; a missing one leaves them."""
+    quantizer = layer.quantizer if key == "activation" else getattr(layer, f"{key}_internal")
+    return values if quantizer is None else evaluated(quantizer, values)
+
+
+def folded_weights(
+    model: Any, architecture: str, quantized: Evaluate = by_qkeras
+) -> tuple[dict[str, tuple[Entry, ...]], Arrays]:
     """Layers with other quantizers than hls4ml reads, and their quantized weights.
 
-    model: of tf_keras and QKeras, of that architecture, with its weights. Raises ModelError
-    naming every array whose quantized values are no numbers in binary of few digits.
+    model: of tf_keras and QKeras, of that architecture, with its weights. quantized: evaluates
+    a quantizer of one of its layers. Raises ModelError naming every array whose quantized values
+    are no numbers in binary of few digits.
     """
     changes: dict[str, tuple[Entry, ...]] = {}
     arrays: dict[str, list[NDArray[np.float32]]] = {}
@@ -98,7 +119,7 @@ def folded_weights(model: Any, architecture: str) -> tuple[dict[str, tuple[Entry
         for position, key in enumerate(keys[: len(stored)]):
             if is_plain(config[key]):
                 continue
-            values = evaluated(getattr(layer, f"{key}_internal"), stored[position])
+            values = quantized(layer, key, stored[position])
             found = list(_grid_problems(f"layer {layer.name} {key}", config[key], values))
             if found:
                 blockers += found

@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
+from trigger_ml.frontends.fml_archive import GZIP_START, holds_fml
 from trigger_ml.frontends.keras_files import (
     HDF5_START,
     JSON_STARTS,
@@ -32,11 +33,13 @@ class Format(Enum):
     KERAS_ZIP = "Keras 3 .keras"
     HGQ = "HGQ2 .keras (Keras 3)"
     ONNX = "ONNX"
+    FML = "hls4ml .fml"
 
     @property
     def reader(self) -> str:
         """The library that reads it."""
-        return {Format.HGQ: "HGQ2", Format.ONNX: "ONNX"}.get(self, "QKeras")
+        other = {Format.HGQ: "HGQ2", Format.ONNX: "ONNX", Format.FML: "hls4ml"}
+        return other.get(self, "QKeras")
 
 
 def detect(path: Path) -> Format:
@@ -55,6 +58,8 @@ def detect(path: Path) -> Format:
         return _in_zip(path)
     if start.startswith(JSON_STARTS):
         return Format.KERAS_JSON
+    if path.suffix.lower() == ".fml" or (start.startswith(GZIP_START) and holds_fml(path)):
+        return Format.FML
     if path.suffix.lower() == ".onnx" or start.startswith(ONNX_START):
         return Format.ONNX
     return Format.HGQ if path.suffix.lower() == ".keras" else Format.QKERAS_H5

@@ -68,7 +68,8 @@ def write_project(project: Any, directory: Path) -> None:
     stamp = project.config.config["Stamp"]
     (directory / "keras_model.keras").unlink(missing_ok=True)
     for path in (directory / "build_lib.sh", directory / "hls4ml_config.yml"):
-        text = path.read_text(encoding="utf-8").replace(stamp, STAMP)
+        # A stamp of digits alone is quoted in YAML.
+        text = path.read_text(encoding="utf-8").replace(f"'{stamp}'", STAMP).replace(stamp, STAMP)
         lines = [line for line in text.splitlines() if not line.startswith("KerasModel:")]
         text = "\n".join(lines) + "\n"
         path.write_text(text.replace(str(directory), "."), encoding="utf-8")

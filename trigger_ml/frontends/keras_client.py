@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from trigger_ml.config import Config
-from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.errors import ModelError
 from trigger_ml.frontends.flat import require_form
 from trigger_ml.frontends.keras_files import read_keras
 from trigger_ml.frontends.keras_network import InputGrid, KerasNetwork
+from trigger_ml.frontends.known_part import known_problems, open_inputs
 from trigger_ml.frontends.opened import Opened, Process, refuse_input_type
+from trigger_ml.gathering import Gathering
 from trigger_ml.graph.types import FixedType
 
-__all__ = ["input_grid", "keras_process", "open_keras", "open_network"]
+__all__ = [
+    "input_grid",
+    "keras_process",
+    "open_keras",
+    "open_network",
+    "read_whole",
+    "require_network",
+]
 
 MODULE: Final = "trigger_ml.frontends.worker"
 WEIGHTS: Final = "weights.npz"
@@ -21,13 +31,30 @@ WEIGHTS: Final = "weights.npz"
 
 def open_keras(path: Path, config: Config, work: Path, format_name: str) -> Opened:
     """Read and check a Keras or QKeras model. Raises ModelError or ConfigError."""
-    network = read_keras(path, parallel=config.firmware.io_type == "io_parallel")
-    return open_network(network, config, work, format_name)
+    return open_network(read_whole(path, config), config, work, format_name)
+
+
+def read_whole(path: Path, config: Config) -> KerasNetwork:
+    """Read a file; where layers are refused, raise what else is wrong with the others as well."""
+    parallel = config.firmware.io_type == "io_parallel"
+    return read_keras(path, parallel=parallel, beyond=partial(known_problems, config=config))
+
+
+def require_network(network: KerasNetwork, config: Config) -> InputGrid | None:
+    """What :func:`input_grid` says, of a network that can have the form asked for.
+
+    Raises BlockedError with all that stands in the way of either.
+    """
+    found = Gathering()
+    found.run(lambda: require_form(network, config))
+    grid = found.run(lambda: input_grid(network, config))
+    found.finish()
+    return grid
 
 
 def open_network(network: KerasNetwork, config: Config, work: Path, format_name: str) -> Opened:
     """A network that was read, as firmware can be made of it. Raises ModelError or ConfigError."""
-    require_form(network, config)
+    require_network(network, config)
     process = keras_process(network, config, work)
     io_type = config.firmware.interface(network.streamable)
     no_softmax = "a softmax for each pixel has no firmware yet" if network.streamable else ""
@@ -58,16 +85,6 @@ def input_grid(network: KerasNetwork, config: Config) -> InputGrid | None:
         refuse_input_type(config)
         return None
     if asked is None:
-        raise ModelError(
-            [
-                Blocker(
-                    f"layer {name}",
-                    "nothing says which fixed-point type the inputs have",
-                    "put QActivation(quantized_bits(16,5,alpha=1)) first, or set "
-                    "firmware.input_type: fixed<16,6>",
-                )
-                for name in network.unquantized_inputs
-            ]
-        )
+        raise ModelError(open_inputs(network))
     kind = FixedType.parse(asked)
     return kind.width, kind.integer - int(kind.signed), kind.signed

@@ -12,6 +12,7 @@ from trigger_ml.frontends.keras_folding import FOLDING
 from trigger_ml.frontends.keras_identities import IDENTITIES, without_identities
 from trigger_ml.frontends.keras_legacy import foreign_advice, legacy_problems
 from trigger_ml.frontends.keras_merges import JOINS, nest_joins
+from trigger_ml.frontends.keras_origins import ORIGIN, origin_of
 from trigger_ml.frontends.model_file import (
     Layer,
     input_names,
@@ -21,7 +22,7 @@ from trigger_ml.frontends.model_file import (
     wiring_problems,
 )
 
-__all__ = ["LayerReader", "read_layers"]
+__all__ = ["LayerReader", "chained", "read_layers"]
 
 MOST_ENDS: Final = 16
 """Inputs and outputs together that the C simulation's driver can call the network with."""
@@ -48,7 +49,7 @@ def read_layers(
     if not isinstance(raw, list) or not all(_is_layer(item) for item in raw) or not raw:
         return [], (), [Blocker(str(path), "its architecture lists no layers")]
     if kind == "Sequential":
-        raw = _sequential(raw)
+        raw = chained(raw)
     layers: list[Layer] = []
     blockers: list[Blocker] = []
     for item in raw:
@@ -149,7 +150,7 @@ def _foreign(item: Mapping[str, Any]) -> list[Blocker]:
     return [Blocker(f"layer {item['config'].get('name')}", what, foreign_advice(str(module)))]
 
 
-def _sequential(raw: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def chained(raw: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A Sequential model's layers, written as those of a chain."""
     chain: list[dict[str, Any]] = []
     if raw[0]["class_name"] != "InputLayer":
@@ -172,6 +173,8 @@ def _layer(item: Mapping[str, Any], reader: LayerReader) -> Layer:
     with well_formed(f"layer {name}"):
         inputs = tuple(_inbound(item, name))
         read = {"name": name} if kind in IDENTITIES else reader(kind, name, config)
+        if (origin := origin_of(item)) is not None:
+            read = {**read, ORIGIN: origin}
         return Layer(name, FOLDING.get(kind, kind), inputs, read)
 
 

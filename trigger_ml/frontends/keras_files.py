@@ -23,15 +23,18 @@ from trigger_ml.frontends.keras_folding import fold
 from trigger_ml.frontends.keras_images import layer_shapes, stream_problems, streamable
 from trigger_ml.frontends.keras_layers import read_layer
 from trigger_ml.frontends.keras_merges import settle_shapes
+from trigger_ml.frontends.keras_nested import Flattened, flattened
 from trigger_ml.frontends.keras_network import KerasNetwork, Weights, cut_tail
 from trigger_ml.frontends.keras_quantizers import own_activations
 from trigger_ml.frontends.keras_rectifiers import expanded_slopes
+from trigger_ml.frontends.keras_rewrites import rewritten, without_origins
 from trigger_ml.frontends.keras_weights import (
     broken_weights,
     keras2_weights,
     keras3_weights,
 )
 from trigger_ml.frontends.keras_zip import zip_members
+from trigger_ml.frontends.known_part import Beyond, part_problems
 from trigger_ml.frontends.model_file import BROKEN, Layer, first_line, read_bytes
 
 __all__ = [
@@ -56,12 +59,19 @@ Arrays = Callable[[list[Layer]], Weights]
 
 
 def read_keras(
-    path: Path, reader: LayerReader = read_layer, *, parallel: bool = False
+    path: Path,
+    reader: LayerReader = read_layer,
+    *,
+    parallel: bool = False,
+    shaped: bool | None = None,
+    beyond: Beyond | None = None,
 ) -> KerasNetwork:
     """Read and check a model file of plain Keras or QKeras layers.
 
     reader: says which layers may be in it. parallel: it becomes one flat pipeline, even where it
-    could be a stream of columns. Raises ModelError with everything in it that cannot become
+    could be a stream of columns. shaped: the layers have to fit each other's shapes; None for
+    those of ``read_layer`` alone. beyond: more checks of what can be read where some layers are
+    refused, so that all is told at once. Raises ModelError with everything in it that cannot become
     firmware.
     """
     data = read_bytes(path)
@@ -78,7 +88,9 @@ def read_keras(
     else:
         config, weights = _read_hdf5(path, config=True)
     digest = hashlib.sha256(data).hexdigest()
-    return checked_network(config, path, digest, weights, reader, parallel=parallel)
+    return checked_network(
+        config, path, digest, weights, reader, parallel=parallel, shaped=shaped, beyond=beyond
+    )
 
 
 def checked_network(
@@ -89,26 +101,34 @@ def checked_network(
     reader: LayerReader = read_layer,
     *,
     parallel: bool = True,
+    shaped: bool | None = None,
+    beyond: Beyond | None = None,
 ) -> KerasNetwork:
     """The network that an architecture describes, as Keras writes it, whatever file it is from.
 
     weights: reads those of the layers. parallel: do not look for what a stream of columns cannot
-    hold. Raises ModelError with everything that is wrong.
+    hold. shaped, beyond: as of :func:`read_keras`. Raises ModelError with everything that is wrong.
     """
-    layers, outputs, blockers = read_layers(config, path, reader)
+    flat = _flat(config, reader)
+    layers, outputs, blockers = read_layers(flat.config, path, reader)
     shapes: Mapping[str, tuple[int, ...]] = {}
+    arrays, unread = _stored(weights, layers, path)
+    notes, whole = flat.notes, layers
     if not blockers and reader is read_layer:
+        plain = rewritten(layers, arrays)
+        layers, arrays, notes = plain.layers, plain.weights, (*notes, *plain.notes)
+        # Without its weights a layer may be refused for nothing.
+        blockers += [] if unread else plain.blockers
+        whole = [layer for layer in layers if layer.name not in plain.lost]
+    if (not blockers or whole != layers) and (reader is read_layer if shaped is None else shaped):
         # Other readers are for networks that become firmware later, and in another form.
-        shapes, blockers = layer_shapes(layers)
-        if not parallel and streamable(layers, outputs):
+        shapes, wrong = layer_shapes(whole)
+        blockers += wrong
+        if not parallel and whole == layers and streamable(layers, outputs):
             blockers += stream_problems(layers)
-        layers = layers if blockers else settle_shapes(layers, shapes)
-    arrays: Weights = {}
-    try:
-        arrays = weights(layers)
-    except BROKEN as error:
-        what = f"its weights cannot be read: {first_line(error)}"
-        blockers.append(Blocker(str(path), what, "is the file whole?"))
+        layers = layers if blockers or unread else settle_shapes(layers, shapes)
+    layers = without_origins(layers)
+    blockers += unread
     arrays, wrong = expanded_slopes(layers, shapes, arrays)
     blockers += wrong + broken_weights(arrays)
     folded = fold(layers, arrays)
@@ -121,10 +141,37 @@ def checked_network(
     if not blockers:
         layers, outputs, blockers = own_activations(layers, outputs)
     if blockers:
+        if reader is read_layer:
+            blockers += part_problems(layers, outputs, arrays, blockers, beyond)
         raise ModelError(blockers)
     name = str(config["config"].get("name") or "model")
     several = outputs if len(outputs) > 1 else ()
-    return KerasNetwork(path, sha256, name, tuple(layers), tail, arrays, several, folded.notes)
+    notes = (*notes, *folded.notes)
+    return KerasNetwork(path, sha256, name, tuple(layers), tail, arrays, several, notes)
+
+
+def _flat(config: Mapping[str, Any], reader: LayerReader) -> Flattened:
+    """The architecture in plain layers. Raises ModelError where it cannot be written so."""
+    flat = flattened(config, wrappers=reader is read_layer)
+    blockers = list(flat.blockers)
+    if reader is not read_layer:
+        # Training them would give each copy weights of its own.
+        fix = "give each use its own layer"
+        blockers += [
+            Blocker(f"layer {name}", "is used more than once", fix) for name in flat.copies
+        ]
+    if blockers:
+        raise ModelError(blockers)
+    return flat
+
+
+def _stored(weights: Arrays, layers: list[Layer], path: Path) -> tuple[Weights, list[Blocker]]:
+    """The weights that the file holds, or why they cannot be read."""
+    try:
+        return weights(layers), []
+    except BROKEN as error:
+        what = f"its weights cannot be read: {first_line(error)}"
+        return {}, [Blocker(str(path), what, "is the file whole?")]
 
 
 def weights_beside(path: Path) -> Path:

@@ -13,11 +13,19 @@ from trigger_ml.errors import Blocker
 from trigger_ml.frontends.keras_convolutions import CONVOLUTIONS, convolution_shape
 from trigger_ml.frontends.keras_merges import ELEMENTWISE, SHAPED, joined_shape
 from trigger_ml.frontends.keras_quantizers import NORMALIZATIONS, axis_problem
+from trigger_ml.frontends.keras_recurrent import RECURRENT, recurrent_shape
 from trigger_ml.frontends.keras_sizes import Shape
 from trigger_ml.frontends.keras_windows import WINDOW_READERS, axes_of, window_shape
 from trigger_ml.frontends.model_file import Layer
 
-__all__ = ["layer_shapes", "shape_problems", "stream_problems", "streamable"]
+__all__ = [
+    "TO_VECTORS",
+    "layer_shapes",
+    "shape_behind",
+    "shape_problems",
+    "stream_problems",
+    "streamable",
+]
 
 NEEDS: Final[Mapping[int, str]] = {1: "steps x channels", 2: "height x width x channels"}
 STREAMED: Final = (
@@ -56,7 +64,7 @@ def layer_shapes(layers: Sequence[Layer]) -> tuple[dict[str, Shape], list[Blocke
     for layer in layers:
         if any(name not in shapes for name in layer.inputs):
             continue
-        made = _made(layer, [shapes[name] for name in layer.inputs])
+        made = shape_behind(layer, [shapes[name] for name in layer.inputs])
         if isinstance(made, Blocker):
             blockers.append(made)
         else:
@@ -64,14 +72,17 @@ def layer_shapes(layers: Sequence[Layer]) -> tuple[dict[str, Shape], list[Blocke
     return shapes, blockers
 
 
-def _made(layer: Layer, reads: Sequence[Shape]) -> Shape | Blocker:
+def shape_behind(layer: Layer, reads: Sequence[Shape]) -> Shape | Blocker:
+    """Shape of what leaves a layer, or why it does not fit what it reads. reads: shapes."""
     config, where = layer.config, f"layer {layer.name}"
     if layer.kind == "InputLayer":
         return tuple(config["batch_input_shape"][1:])
     if layer.kind in SHAPED:
         return joined_shape(layer, reads)
     shape = reads[0]
-    if layer.kind == "QDense":
+    if layer.kind in RECURRENT:
+        return recurrent_shape(layer, shape)
+    if layer.kind in ("QDense", "Dense"):
         if len(shape) != 1:
             alike = "QConv1D with a kernel of 1" if len(shape) == 2 else "QConv2D with a 1x1 kernel"
             fix = f"put Flatten before it, or use {alike}"

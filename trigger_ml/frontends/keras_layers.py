@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from trigger_ml.errors import BlockedError, Blocker, ModelError
+from trigger_ml.frontends.keras_averages import AVERAGES
 from trigger_ml.frontends.keras_convolutions import CONVOLUTIONS, convolution_options
+from trigger_ml.frontends.keras_einsum import read_einsum, read_einsum_of_two
 from trigger_ml.frontends.keras_folding import FOLDING, read_folding
 from trigger_ml.frontends.keras_identities import IDENTITIES
 from trigger_ml.frontends.keras_legacy import advice, function_advice
@@ -23,6 +25,7 @@ from trigger_ml.frontends.keras_quantizers import (
     read_quantized_normalization,
 )
 from trigger_ml.frontends.keras_rectifiers import REAL_VALUED, RECTIFIERS, real_valued
+from trigger_ml.frontends.keras_recurrent import RTL_REFUSERS
 from trigger_ml.frontends.keras_windows import WINDOW_READERS
 from trigger_ml.frontends.model_file import input_shape
 from trigger_ml.frontends.quantizers import (
@@ -43,6 +46,8 @@ def read_layer(kind: str, name: str, config: Mapping[str, Any]) -> dict[str, Any
 
     Raises ModelError with everything that is wrong in this layer.
     """
+    if kind in RTL_REFUSERS:
+        return RTL_REFUSERS[kind](name, config)
     reader = _READERS.get(kind)
     if kind.lower() in REAL_VALUED:
         raise ModelError(real_valued(kind, f"layer {name}"))
@@ -58,9 +63,6 @@ def _refusal(kind: str) -> tuple[str, str]:
         return known
     if kind == "PruneLowMagnitude":
         return "is still wrapped for pruning", "apply tfmot.sparsity.keras.strip_pruning first"
-    if kind in ("QAveragePooling2D", "QGlobalAveragePooling2D"):
-        fix = f"use {kind.removeprefix('Q')} and a QActivation after it: the same numbers where "
-        return f"hls4ml 1.3 has no {kind}", f"{fix}windows have 2, 4, 8 ... elements"
     classes = ", ".join(sorted({*_READERS, *IDENTITIES} - {*FLOAT}))
     return f"the layer class {kind} has no firmware here", f"use one of {classes}"
 
@@ -139,9 +141,12 @@ def _weighted(
 def _read_float(kind: str, instead: str) -> Callable[[str, Mapping[str, Any]], dict[str, Any]]:
     def refuse(name: str, _config: Mapping[str, Any]) -> dict[str, Any]:
         what = f"a {kind} layer has float weights, and fixed-point types for them come from data"
-        fix = f"use {instead} with quantized_bits(..., alpha=1)"
+        fix = (
+            f"use {instead} with quantized_bits(..., alpha=1), or give --data events, from which "
+            "types are chosen"
+        )
         if kind == "Dense":
-            fix += ", or where all layers are Dense, give --data events or run trigger-ml compress"
+            fix += "; where all layers are Dense, trigger-ml compress makes a small network of it"
         raise ModelError(Blocker(f"layer {name}", what, fix))
 
     return refuse
@@ -198,6 +203,9 @@ _READERS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]]
     "Flatten": read_flatten,
     "Reshape": read_reshape,
     "Permute": read_permute,
+    "EinsumDense": read_einsum,
+    "Einsum": read_einsum_of_two,
+    **AVERAGES,
     **RECTIFIERS,
     **{kind: _read_float(kind, f"Q{kind}") for kind in FLOAT},
     "BatchNormalization": read_normalization,

@@ -15,7 +15,6 @@ KERAS_1_KEYS: Final = ("output_dim", "nb_filter", "nb_row", "border_mode", "subs
 """Parameters that Keras 2 does not write."""
 OWN_OUTPUT_DIM: Final = ("Embedding",)
 """Layer classes whose output_dim is not of Keras 1."""
-_NESTED: Final = ("Functional", "Model", "Sequential")
 _RETRAIN: Final = "and train again, starting from these weights"
 _BINARY: Final = {
     "BinaryDense": f"use QDense with kernel_quantizer='binary(alpha=1)' {_RETRAIN}",
@@ -44,9 +43,6 @@ def legacy_problems(item: Mapping[str, Any]) -> list[Blocker]:
 
 def advice(kind: str) -> tuple[str, str] | None:
     """Why a class of layers has no firmware, and what to use, where there is more to say."""
-    if kind in _NESTED:
-        what = f"is a model within the model, of class {kind}"
-        return what, "build one model of the layers of both"
     if kind in _BINARY:
         return f"a {kind} is no layer of Keras or QKeras", _BINARY[kind]
     if kind == "Masking":

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from trigger_ml.errors import Blocker
 from trigger_ml.frontends.keras_convolutions import CONVOLUTIONS
 from trigger_ml.frontends.keras_images import streamable
+from trigger_ml.frontends.keras_recurrent import RECURRENT
 from trigger_ml.frontends.model_file import TAIL, Layer
 from trigger_ml.frontends.quantizers import canonical_quantizer, quantizer_type
 
@@ -185,7 +186,7 @@ def cut_tail(
         for layer in layers
         if len(outputs) > 1 and layer.name in outputs and layer.config.get("activation") in TAIL
     ]
-    if not any(layer.kind in WEIGHTED for layer in layers):
+    if not any(layer.kind in (*WEIGHTED, *RECURRENT) for layer in layers):
         blockers.append(
             Blocker("model", "has no dense layer and no convolution", "there is nothing to build")
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from trigger_ml.errors import BlockedError, Blocker, ModelError
+from trigger_ml.frontends.keras_recurrent import RECURRENT
 from trigger_ml.frontends.model_file import Layer
 from trigger_ml.frontends.quantizers import (
     canonical_quantizer,
@@ -105,7 +106,8 @@ def own_activations(
     for layer in layers:
         reads = tuple(renamed.get(name, name) for name in layer.inputs)
         activation = layer.config.get("activation")
-        if not isinstance(activation, Mapping) or not _is_apart(activation):
+        inside = layer.kind in RECURRENT
+        if inside or not isinstance(activation, Mapping) or not _is_apart(activation):
             made.append(Layer(layer.name, layer.kind, reads, layer.config))
             continue
         kind = str(activation["class_name"])

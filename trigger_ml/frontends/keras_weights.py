@@ -12,9 +12,15 @@ import numpy as np
 from trigger_ml.errors import Blocker
 from trigger_ml.frontends.keras_folding import FOLDED, PARTS
 from trigger_ml.frontends.keras_network import Weights
+from trigger_ml.frontends.keras_origins import group_of_origin, names_of_origin, origin_of
 from trigger_ml.frontends.model_file import Layer
 
-__all__ = ["broken_weights", "keras2_weights", "keras3_weights"]
+__all__ = [
+    "broken_weights",
+    "keras2_weights",
+    "keras3_weights",
+    "snake_case",
+]
 
 
 def keras2_weights(group: h5py.Group, layers: Sequence[Layer]) -> Weights:
@@ -25,8 +31,10 @@ def keras2_weights(group: h5py.Group, layers: Sequence[Layer]) -> Weights:
     """
     found = {}
     for layer in layers:
-        own = group.get(layer.name)
+        origin = origin_of(layer.config)
+        own = group.get(origin.steps[0].name if origin else layer.name)
         names = [_text(name) for name in own.attrs.get("weight_names", ())] if own else []
+        names = names_of_origin(layer, names)
         if FOLDED in layer.config:
             names = _in_parts(names)
         if names:
@@ -44,7 +52,7 @@ def keras3_weights(file: h5py.File, layers: Sequence[Layer]) -> Weights:
     names: dict[str, str] = {}
     for key, group in file.get("layers", {}).items():
         stored = group.get("vars", {})
-        groups[key] = _arrays(stored)
+        groups[key] = _arrays(stored) + _arrays(group.get("cell/vars", {}))
         normal[key] = _arrays(group.get("batchnorm/vars", {}))
         if len(stored) and "name" in stored.attrs:
             names[_text(stored.attrs["name"])] = key
@@ -52,7 +60,14 @@ def keras3_weights(file: h5py.File, layers: Sequence[Layer]) -> Weights:
     found = {}
     for layer in layers:
         folding = layer.config.get(FOLDED)
-        key = _snake_case(folding["class"] if folding else layer.kind)
+        if (origin := origin_of(layer.config)) is not None:
+            own = group_of_origin(file, origin)
+            parts = ("vars", "cell/vars", *(("batchnorm/vars",) if folding else ()))
+            arrays = tuple(array for part in parts for array in _arrays(own.get(part, {})))
+            if arrays:
+                found[layer.name] = arrays
+            continue
+        key = snake_case(folding["class"] if folding else layer.kind)
         number = counts.get(key, 0)
         counts[key] = number + 1
         key = names.get(layer.name, f"{key}_{number}" if number else key)
@@ -93,8 +108,8 @@ def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _snake_case(name: str) -> str:
-    """As keras.src.utils.naming.to_snake_case."""
+def snake_case(name: str) -> str:
+    """A class as Keras 3 names its groups (keras.src.utils.naming.to_snake_case)."""
     name = re.sub(r"\W+", "", name)
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -29,8 +29,8 @@ POWER_OF_TWO: Final = (
     "RestrictValueType.POWER_OF_TWO, or the quantizers of brevitas.quant.fixed_point"
 )
 FLOAT_WEIGHTS: Final = (
-    "quantize it: train it with Brevitas and export QONNX or QCDQ, or build it with QKeras and "
-    "use trigger-ml compress (docs/pytorch.md)"
+    "quantize it: train it with Brevitas and export QONNX or QCDQ (docs/pytorch.md); a model "
+    "without any quantizer takes its types from --data events"
 )
 
 Array = NDArray[Any]

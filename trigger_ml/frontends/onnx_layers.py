@@ -80,9 +80,10 @@ def read_join(walk: Walk, node: Node) -> None:
         what = "computes with a constant"
         fix = "put it into the weights of the layer before it, or after"
         raise ModelError(Blocker(node.where, what, fix))
-    channels = tensor.shape[0]
-    # Aligned with the last axes, a bias has its channels at the front of the event's.
-    at = value.ndim - len(tensor.shape)
+    rank = len(tensor.shape)
+    # The layer has its channels last; a bias is aligned with the last axes of the tensor.
+    axis = tensor.axes.index(rank - 1)
+    channels, at = tensor.shape[axis], axis + value.ndim - rank
     fits = value.size == channels and at >= 0 and value.shape[at] == channels
     if value.size != 1 and not fits:
         what = f"adds constants of shape {value.shape} to {tensor.shape}"
@@ -91,7 +92,8 @@ def read_join(walk: Walk, node: Node) -> None:
     if node.op in ("Add", "Sub"):
         walk.add_bias(node, layer, -values if node.op == "Sub" else values, 1 - position)
     else:
-        _powers_of_two(node, values)
+        if not walk.floats:
+            _powers_of_two(node, values)
         walk.scale_sum(node, layer, values if node.op == "Mul" else 1 / values)
     walk.put_sum(node, tensor)
 

@@ -11,28 +11,24 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from trigger_ml.errors import BlockedError, Blocker, ModelError
-from trigger_ml.frontends import onnx_images, onnx_layers, onnx_quantizers
+from trigger_ml.frontends import onnx_floats, onnx_images, onnx_layers, onnx_quantizers
+from trigger_ml.frontends.keras_config import LayerReader
 from trigger_ml.frontends.keras_files import checked_network
 from trigger_ml.frontends.keras_network import KerasNetwork
-from trigger_ml.frontends.model_file import first_line
+from trigger_ml.frontends.model_file import TAIL, first_line
 from trigger_ml.frontends.onnx_file import QONNX_DOMAINS, Node, OnnxModel, Port, read_onnx
 from trigger_ml.frontends.onnx_tidy import tidied
 from trigger_ml.frontends.onnx_values import FOLDED, QUANTS, fold
 from trigger_ml.frontends.onnx_walk import Tensor, Walk, identifier
 
-__all__ = ["ReadOnnx", "in_terms_of_onnx", "read_onnx_network"]
+__all__ = ["ReadOnnx", "in_terms_of_onnx", "onnx_holds_floats", "read_onnx_network"]
 
 ADVICE: Final[Mapping[str, tuple[str, str]]] = {
-    "BatchNormalization": (
-        "its factors are real numbers, which stand on no grid",
-        "fold it into the weights before quantizing them: torch.nn.utils.fusion, or Brevitas' "
-        "merge_bn",
-    ),
     "Trunc": ("drops bits in its own way", "use a Quant there"),
     "ArgMax": ("is a decision, not a layer", "leave it out and set firmware.output: argmax"),
     "LogSoftmax": ("has no firmware", "end in the layer before it, or in a Softmax"),
@@ -82,30 +78,77 @@ class ReadOnnx:
     places: Mapping[str, str]
 
 
-def read_onnx_network(path: Path) -> ReadOnnx:
-    """Read and check an ONNX file. Raises ModelError with everything that cannot be firmware."""
+Beyond = Callable[[KerasNetwork, Collection[str]], Sequence[Blocker]]
+"""Checks of a part of a network beyond those of its layers, which are told of which inputs it is
+not known what reads them first."""
+
+
+def read_onnx_network(
+    path: Path, beyond: Beyond | None = None, floats: LayerReader | None = None
+) -> ReadOnnx:
+    """Read and check an ONNX file. Raises ModelError with everything that cannot be firmware.
+
+    beyond: more checks of what can be read where some nodes are refused. floats: reader of float
+    layers, for a model whose weights stand on no grid; the network's layers are then such.
+    """
     model = read_onnx(path)
-    blockers = [*_ports(model), *_operators(model)]
+    blockers = [*_ports(model), *_operators(model, _readers(floats is not None))]
     if not model.inputs or not all(map(_fixed, model.inputs)):
         raise ModelError(blockers)
     walk = _start(model)
+    walk.floats = floats is not None
     blockers += _read_nodes(walk, {blocker.where for blocker in blockers})
     outputs: list[str] = []
     if not blockers:
         outputs, blockers = _finish(walk)
+    if blockers and floats:
+        raise ModelError(blockers)
     if blockers:
-        raise ModelError([*_unquantized(walk, blockers), *blockers])
+        found = [*_unquantized(walk, blockers), *blockers]
+        raise ModelError([*found, *_rest(walk, found, beyond)])
     config = {
         "name": identifier(path.stem),
         "layers": tidied(walk.raw, outputs),
         "output_layers": [[name, 0, 0] for name in outputs],
     }
     architecture = {"class_name": "Functional", "config": config}
+    part = (lambda network: beyond(network, ())) if beyond else None
+    if floats:
+        config["layers"] = onnx_floats.without_quantizers(tidied(walk.raw, outputs))
+        network = checked_network(architecture, path, model.sha256, lambda _: walk.weights, floats)
+        return ReadOnnx(network, _logits(model, network.tail), walk.nodes)
     try:
-        network = checked_network(architecture, path, model.sha256, lambda _: walk.weights)
+        network = checked_network(
+            architecture, path, model.sha256, lambda _: walk.weights, beyond=part
+        )
     except ModelError as error:
         raise ModelError(in_terms_of_onnx(error.blockers, walk.nodes)) from error
     return ReadOnnx(network, _logits(model, network.tail), walk.nodes)
+
+
+def onnx_holds_floats(path: Path, floats: LayerReader) -> bool:
+    """Whether an ONNX file has float weights, and no quantizer at all. Never raises.
+
+    floats: reader of float layers.
+    """
+    try:
+        model = read_onnx(path)
+    except BlockedError:
+        return False
+    if any(node.op in (*QUANTIZING[1:], *INTEGER) for node in model.nodes):
+        return False
+    try:
+        read_onnx_network(path)
+    except BlockedError as error:
+        if any(" is float: " in blocker.what for blocker in error.blockers):
+            return True
+    else:
+        return False
+    try:
+        read_onnx_network(path, floats=floats)
+    except BlockedError:
+        return False
+    return True
 
 
 def _read_nodes(walk: Walk, refused: Collection[str]) -> list[Blocker]:
@@ -134,6 +177,49 @@ def _read_nodes(walk: Walk, refused: Collection[str]) -> list[Blocker]:
     return blockers + walk.blockers
 
 
+def _rest(walk: Walk, refused: Sequence[Blocker], beyond: Beyond | None) -> list[Blocker]:
+    """What is wrong with the layers that were read, as far as nothing refused is in the way."""
+    layers: dict[str, dict[str, Any]] = {}
+    for item in walk.raw:
+        config = item["config"]
+        if config.get("activation") not in TAIL and layers.keys() >= _reads(item):
+            layers[config["name"]] = item
+    read = {name for item in layers.values() for name in _reads(item)}
+    ends = [name for name in layers if name not in read and _reads(layers[name])]
+    # What stands in for a refused node says nothing of what quantizes an input.
+    unsure = {walk.tensors[name].layer for name in walk.excused if name in walk.tensors}
+    architecture = {
+        "class_name": "Functional",
+        "config": {
+            "layers": tidied(list(layers.values()), ends),
+            "output_layers": [[n, 0, 0] for n in ends],
+        },
+    }
+    told: list[Blocker] = []
+
+    def look(network: KerasNetwork) -> Sequence[Blocker]:
+        told.extend(beyond(network, unsure) if beyond else ())
+        return ()
+
+    found: list[Blocker] = []
+    if not ends:
+        return found
+    try:
+        look(
+            checked_network(architecture, walk.model.path, "", lambda _: walk.weights, beyond=look)
+        )
+    except ModelError as error:
+        found += [item for item in error.blockers if item.where.startswith("layer ")]
+    known = {item.where for item in refused}
+    found = in_terms_of_onnx([*found, *told], walk.nodes)
+    return [item for item in dict.fromkeys(found) if item.where not in known]
+
+
+def _reads(item: Mapping[str, Any]) -> set[str]:
+    """Names of the layers that a layer reads."""
+    return {str(read[0]) for node in item["inbound_nodes"] for read in node}
+
+
 def _ports(model: OnnxModel) -> Iterator[Blocker]:
     if not model.inputs:
         yield Blocker(str(model.path), "has no input")
@@ -151,19 +237,23 @@ def _fixed(port: Port) -> bool:
     return len(port.shape) > 1 and None not in port.shape[1:]
 
 
-def _operators(model: OnnxModel) -> Iterator[Blocker]:
+def _readers(floats: bool) -> Mapping[str, Reader]:
+    return {**_READERS, **onnx_floats.FLOAT_READERS} if floats else _READERS
+
+
+def _operators(model: OnnxModel, readers: Mapping[str, Reader]) -> Iterator[Blocker]:
     """A blocker for each node that no reader knows."""
     for node in model.nodes:
         quantizes = node.op in (*QUANTS, "BipolarQuant")
-        if node.op in ADVICE:
+        if node.op in ADVICE and node.op not in readers:
             yield Blocker(node.where, *ADVICE[node.op])
         elif node.op in INTEGER:
             fix = "export in the QDQ form: QuantFormat.QDQ, or Brevitas' export_onnx_qcdq"
             yield Blocker(node.where, "computes with integers and scales of its own", fix)
         elif node.op in GRAPHS:
             yield Blocker(node.where, "controls what runs", "export a fixed graph")
-        elif node.op not in _READERS and node.op not in (*FOLDED, "Shape"):
-            known = ", ".join(sorted(_READERS))
+        elif node.op not in readers and node.op not in (*FOLDED, "Shape"):
+            known = ", ".join(sorted(readers))
             yield Blocker(node.where, "this operator has no firmware here", f"use one of {known}")
         elif (node.domain in QONNX_DOMAINS) != quantizes:
             what = f"of the domain {node.domain or 'ai.onnx'} is not known"
@@ -213,8 +303,8 @@ def _read_node(walk: Walk, node: Node) -> None:
             walk.quantized.add(node.outputs[0])
         if not walk.excused.isdisjoint(names):
             walk.excused.add(node.outputs[0])
-    elif node.op in _READERS:
-        _READERS[node.op](walk, node)
+    elif node.op in _readers(walk.floats):
+        _readers(walk.floats)[node.op](walk, node)
     elif node.op == "BipolarQuant":
         what = "values of -1 and 1 alone are no fixed-point type"
         raise ModelError(Blocker(node.where, what, "use a Quant of two bits, narrow: -1, 0 and 1"))
@@ -261,8 +351,8 @@ def _unquantized(walk: Walk, blockers: Sequence[Blocker]) -> Iterator[Blocker]:
         yield Blocker(
             str(walk.model.path),
             "has no quantizers: fixed-point types come from training, or from data",
-            "train it with Brevitas and export QONNX or QCDQ; or build it with Keras and run "
-            "trigger-ml compress (docs/pytorch.md)",
+            "give --data events, from which types are chosen; or train it with Brevitas and export "
+            "QONNX or QCDQ (docs/pytorch.md)",
         )
 
 
@@ -285,6 +375,7 @@ def _logits(model: OnnxModel, tail: str) -> tuple[str, ...]:
 _READERS: Final[Mapping[str, Reader]] = {
     "Add": onnx_layers.read_join,
     "AveragePool": onnx_images.read_pool,
+    "BatchNormalization": onnx_floats.read_normalization,
     "Cast": onnx_layers.read_same,
     "Clip": onnx_quantizers.read_clip,
     "Concat": onnx_layers.read_concat,

@@ -5,10 +5,13 @@ This says what a ``Quant`` means a second time, apart from the reading that firm
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
+
+from trigger_ml.graph.types import FixedType
 
 __all__ = ["LOGITS", "runnable"]
 
@@ -23,9 +26,14 @@ TO_WHOLE: Final = 1.5 * 2**23
 one at ties: single precision has no bits for the rest."""
 
 
-def runnable(model: Any, logits: Sequence[str]) -> Any:
+def runnable(
+    model: Any, logits: Sequence[str], normalizations: Mapping[str, Mapping[str, Any]] | None = None
+) -> Any:
     """A copy of a ModelProto without operators of QONNX that also gives the tensors ``logits``.
 
+    normalizations: scale and bias of each channel, and the type to round the input to or None, of
+    batch normalizations that get other constants than the file's; by their places, as
+    :attr:`trigger_ml.frontends.onnx_file.Node.where` names them.
     They are its last outputs, named LOGITS with their positions. Inputs of one event are said to
     take any number, which the graph may allow or not; sizes that follow from that are left open.
     """
@@ -45,7 +53,11 @@ def runnable(model: Any, logits: Sequence[str]) -> Any:
     opset = max(standard, default=ROUND_SINCE)
     nodes: list[Any] = []
     for position, node in enumerate(model.graph.node):
-        if node.op_type in QUANTS:
+        where = f"node {node.name or f'{node.op_type}_{position}'} ({node.op_type})"
+        known = (normalizations or {}).get(where)
+        if known is not None:
+            nodes += _Writer(f"trigger_ml_{position}", opset).normalization(node, known)
+        elif node.op_type in QUANTS:
             nodes += _Writer(f"trigger_ml_{position}", opset).quant(node)
         else:
             nodes.append(node)
@@ -80,6 +92,26 @@ class _Writer:
         else:
             codes = self._codes(values, scale, node.input[2], node.input[3], options)
         self._nodes.append(onnx.helper.make_node("Mul", [codes, scale], [node.output[0]]))
+        return self._nodes
+
+    def normalization(self, node: Any, constants: Mapping[str, Any]) -> list[Any]:
+        """The nodes of a BatchNormalization with these constants."""
+        import onnx
+
+        read, grid = node.input[0], constants["grid"]
+        if grid is not None:
+            kind = FixedType.from_json(grid)
+            scale = self._number(kind.step)
+            numbers = scale, self._number(0), self._number(kind.width)
+            codes = self._codes(read, *numbers, {"signed": int(kind.signed)})
+            read = self._make("Mul", codes, scale)
+        zeros = np.zeros(len(constants["scale"]), np.float32)
+        arrays = constants["scale"], constants["bias"], zeros, zeros + 1
+        names = [self._number(np.asarray(values, np.float32)) for values in arrays]
+        made = onnx.helper.make_node(
+            "BatchNormalization", [read, *names], [node.output[0]], epsilon=0.0
+        )
+        self._nodes.append(made)
         return self._nodes
 
     def _codes(self, values: str, scale: str, zero: str, bits: str, options: dict[str, Any]) -> str:
@@ -123,7 +155,7 @@ class _Writer:
         below = self._make("Less", values, self._number(0))
         return self._make("Where", below, self._number(-1), self._number(1))
 
-    def _number(self, value: float) -> str:
+    def _number(self, value: float | NDArray[np.float32]) -> str:
         import onnx
 
         tensor = onnx.numpy_helper.from_array(np.array(value, np.float32))

@@ -67,7 +67,8 @@ class Walk:
     sums: layers with weights, by the tensor that they make, to which a bias may be added.
     quantized: constants that a quantizer made, or that were made of such. excused: tensors and
     constants that stand in for what was refused, so that the rest can be read. quantizers: of
-    values, as many as were found. blockers: what was refused where reading went on.
+    values, as many as were found. blockers: what was refused where reading went on. floats:
+    whether weights stay as they are and need no grid.
     """
 
     model: OnnxModel
@@ -82,6 +83,7 @@ class Walk:
     excused: set[str] = field(default_factory=set)
     quantizers: int = 0
     blockers: list[Blocker] = field(default_factory=list)
+    floats: bool = False
     _orders: dict[tuple[str, tuple[int, ...]], str] = field(default_factory=dict)
 
     def tensor(self, node: Node, position: int = 0) -> Tensor:
@@ -224,7 +226,7 @@ class Walk:
 
     def _grid(self, node: Node, position: int, values: Array, key: str) -> dict[str, Any] | None:
         name = node.inputs[position]
-        if name in self.excused:
+        if name in self.excused or self.floats:
             return None
         try:
             return weight_quantizer(values, node.where, key, quantized=name in self.quantized)

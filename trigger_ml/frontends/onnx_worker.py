@@ -3,8 +3,9 @@
 Started by :mod:`trigger_ml.frontends.onnx_client` with ``python -m
 trigger_ml.frontends.onnx_worker``. It answers requests as :mod:`trigger_ml.serving` says. The file
 is run as it is, on one core and without onnxruntime's own changes to the graph; only quantizers
-of QONNX, which onnxruntime does not have, are written with operators that it has, and a file for
-one event may be run for many.
+of QONNX, which onnxruntime does not have, are written with operators that it has, batch
+normalizations have the rounded constants that firmware has, and a file for one event may be run
+for many.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class _Server:
         self._logits = [f"{LOGITS}{position}" for position in range(len(request["logits"]))]
         self._tail = model.graph.output[0].name if request["tail"] else ""
         try:
-            data = runnable(model, request["logits"]).SerializeToString()
+            places, known = request.get("places", {}), request.get("normalizations", {})
+            normal = {places[layer]: constants for layer, constants in known.items()}
+            data = runnable(model, request["logits"], normal).SerializeToString()
             self._session = _session(data)
             entries = self._session.get_inputs()
             self._shapes = {item.name: tuple(map(int, item.shape[1:])) for item in entries}

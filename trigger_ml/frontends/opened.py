@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -56,6 +56,10 @@ class Process:
     module: str
     load: Mapping[str, Any]
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    def told(self, answer: Mapping[str, Any]) -> Process:
+        """The same for a model of whose normalizations another process said what they became."""
+        return replace(self, load={**self.load, "normalizations": answer.get("normalizations", {})})
 
     def start(self, work: Path) -> tuple[Worker, dict[str, Any]]:
         """Start it and load the model. Returns it with its answer; it is closed on errors."""

@@ -20,7 +20,8 @@ from trigger_ml.errors import BlockedError, Blocker, ModelError
 from trigger_ml.frontends.folding import (
     Arrays,
     Entry,
-    evaluated,
+    Evaluate,
+    by_qkeras,
     folded_weights,
     grid_quantizer,
     rebuilt,
@@ -38,16 +39,24 @@ DRAFT: Final = FixedType(16, 8, True, Rounding.RND_CONV, Overflow.SAT)
 """What the constants of a normalization are rounded for, until the type of its input is known."""
 
 
+def _read_type(project: Any, name: str) -> FixedType:
+    layer = project.graph[name]
+    return fixed_type(layer.get_input_variable().type.precision, f"input of layer {name}")
+
+
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """How the process builds and converts networks.
+    """How networks are built and converted.
 
     build: an architecture in JSON and weights to a model of Keras. draft: the same and the types
-    of results by layer to hls4ml's ModelGraph.
+    of results by layer to hls4ml's ModelGraph. quantized: what a quantizer of a layer of the
+    model makes of numbers. reads: the type that a layer of the ModelGraph reads, by its name.
     """
 
     build: Callable[[str, Arrays], Any]
     draft: Callable[[str, Arrays, Mapping[str, str]], Any]
+    quantized: Evaluate = by_qkeras
+    reads: Callable[[Any, str], FixedType] = _read_type
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,19 @@ class Prepared:
     reads: Mapping[str, FixedType] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def normalizations(self) -> dict[str, dict[str, Any]]:
+        """What every batch normalization became, by layer, as plain data: scale and bias of each
+        channel, and the type that its input is rounded to, None where it is taken as it is."""
+        return {
+            name: {
+                "scale": np.asarray(scale).tolist(),
+                "bias": np.asarray(bias).tolist(),
+                "grid": self.reads[name].to_json() if len(self.everywhere[name]) > 1 else None,
+            }
+            for name, (scale, bias, *_) in self.weights.items()
+        }
+
     def source(self, architecture: str) -> str:
         """The architecture that Keras evaluates."""
         return rebuilt(architecture, self.everywhere)
@@ -78,11 +100,14 @@ class Prepared:
         changed = rebuilt(architecture, {**self.everywhere, **self.converted})
         return changed, {**weights, **self.weights, **self.own}
 
-    def check(self, project: Any) -> None:
-        """Raise ModelError where a layer reads another type than it was settled for."""
+    def check(self, project: Any, reads: Callable[[Any, str], FixedType] = _read_type) -> None:
+        """Raise ModelError where a layer reads another type than it was settled for.
+
+        project: what the network became. reads: as of :class:`Framework`.
+        """
         blockers = []
         for name, kind in self.reads.items():
-            found = _read_type(project, name)
+            found = reads(project, name)
             if found.integer > kind.integer or found.fraction > kind.fraction:
                 what = f"reads {found}, and was settled for {kind}"
                 blockers.append(Blocker(f"layer {name}", what, "quantize what it reads"))
@@ -115,7 +140,7 @@ def prepare(
 ) -> tuple[Any, Prepared]:
     """The source model, and what is changed in it. Raises ModelError with all blockers."""
     model = framework.build(architecture, weights)
-    folded, own = folded_weights(model, architecture)
+    folded, own = folded_weights(model, architecture, framework.quantized)
     layers = json.loads(architecture)["config"]["layers"]
     folded |= {
         item["config"]["name"]: (_cast(item["config"]["name"]),)
@@ -136,7 +161,8 @@ def prepare(
     exact: dict[str, Constants] = {}
     for name, item in normal.items():
         try:
-            exact[name] = _effective(model.get_layer(name), item, weights[name])
+            layer = model.get_layer(name)
+            exact[name] = _effective(layer, item, weights[name], framework.quantized)
         except BlockedError as error:
             blockers.extend(error.blockers)
     if blockers:
@@ -153,7 +179,7 @@ def prepare(
             elif tabled[name]["config"].get("negative_slope"):
                 leaky[name] = _Leaky.of(tabled[name], kind)
             else:
-                function = partial(evaluated, model.get_layer(name).quantizer)
+                function = partial(framework.quantized, model.get_layer(name), "activation")
                 tables[name] = tabulated(where, function, kind)
         except BlockedError as error:
             blockers.extend(error.blockers)
@@ -188,15 +214,16 @@ def put_tables(layers: list[dict[str, Any]], tables: Mapping[str, Table]) -> Non
         )
 
 
-def _effective(layer: Any, item: Mapping[str, Any], arrays: list[Any]) -> Constants:
+def _effective(
+    layer: Any, item: Mapping[str, Any], arrays: list[Any], quantized: Evaluate
+) -> Constants:
     """Scale and bias of a normalization, its constants quantized where it has quantizers."""
     config = item["config"]
     if item["class_name"] == "QBatchNormalization":
         names = ["gamma"] * config["scale"] + ["beta"] * config["center"] + ["mean", "variance"]
-        quantizers = [getattr(layer, f"{name}_quantizer_internal") for name in names]
         arrays = [
-            values if quantizer is None else evaluated(quantizer, values)
-            for values, quantizer in zip(arrays, quantizers, strict=True)
+            quantized(layer, f"{name}_quantizer", values)
+            for values, name in zip(arrays, names, strict=True)
         ]
     return constants(f"layer {layer.name}", config, arrays)
 
@@ -227,12 +254,7 @@ def _draft_types(
     project = framework.draft(rebuilt(architecture, changes), arrays, drafted)
     order = [item["config"]["name"] for item in json.loads(architecture)["config"]["layers"]]
     found = {name for name in order if name in exact or name in tabled}
-    return {name: _read_type(project, name) for name in order if name in found}
-
-
-def _read_type(project: Any, name: str) -> FixedType:
-    layer = project.graph[name]
-    return fixed_type(layer.get_input_variable().type.precision, f"input of layer {name}")
+    return {name: framework.reads(project, name) for name in order if name in found}
 
 
 def _normalization(name: str) -> Entry:

@@ -6,7 +6,9 @@ every element a sign, integer bits without it and fraction bits, so a range ends
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +20,23 @@ __all__ = [
     "Reach",
     "affine_reach",
     "difference_reach",
+    "dot_reach",
     "either_reach",
     "least_fraction",
     "mean_reach",
     "product_reach",
+    "scaled_reach",
     "sum_reach",
 ]
 
 Values = NDArray[np.float64]
+
+MOST: Final = 126
+"""More bits of a kind than any value has; as many as hls4ml says where all that there are count."""
+MOST_PLACES: Final = (-31, 32)
+"""Fraction bits that hls4ml looks for in a constant."""
+NOTHING: Final = FixedType(2, 32, signed=False)
+"""The type that hls4ml gives to what is always zero."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +72,23 @@ class Reach:
             np.where(zero, 0, fraction).astype(np.int64),
         )
 
+    @classmethod
+    def everything(cls, shape: tuple[int, ...]) -> Reach:
+        """Whatever there may be."""
+        most = np.full(shape, MOST, dtype=np.int64)
+        return cls(np.ones(shape, dtype=np.int64), most, most)
+
+    @classmethod
+    def of_constants(cls, values: NDArray[Any]) -> Reach:
+        """The least bits of each of these numbers."""
+        exact = np.asarray(values, dtype=np.float64)
+        return cls.between(exact, exact, np.clip(least_fraction(exact), *MOST_PLACES))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the edge."""
+        return self.signed.shape
+
     @property
     def low(self) -> Values:
         """Smallest value of each element."""
@@ -78,32 +106,16 @@ class Reach:
         integer, fraction = int(self.integer.max()), int(self.fraction.max())
         width = signed + integer + fraction
         if width < 1:
-            return FixedType(1, 1, False)
+            return NOTHING
         return FixedType(width, signed + integer, bool(signed))
 
     def rectified(self) -> Reach:
         """After max(x, 0)."""
         return Reach(np.zeros_like(self.signed), self.integer, self.fraction)
 
-    def reshape(self, shape: tuple[int, ...]) -> Reach:
-        """The same elements in another shape."""
-        return Reach(*(part.reshape(shape) for part in (self.signed, self.integer, self.fraction)))
-
-    def transpose(self, axes: tuple[int, ...]) -> Reach:
-        """With its axes in another order."""
-        return Reach(*(part.transpose(axes) for part in (self.signed, self.integer, self.fraction)))
-
-    def pooled(self, size: tuple[int, int]) -> Reach:
-        """Of the largest element of each window of an image; windows fill it whole."""
-        height, width, channels = self.signed.shape
-        cut = (height // size[0], size[0], width // size[1], size[1], channels)
-        parts = (self.signed, self.integer, self.fraction)
-        return Reach(*(part.reshape(cut).max(axis=(1, 3)) for part in parts))
-
-    def repeated(self, size: tuple[int, int]) -> Reach:
-        """With every element of an image ``size`` times, rows and columns."""
-        parts = (self.signed, self.integer, self.fraction)
-        return Reach(*(part.repeat(size[0], axis=0).repeat(size[1], axis=1) for part in parts))
+    def each(self, function: Callable[[Codes], Codes]) -> Reach:
+        """After a function that moves elements, repeats them, or takes the largest of some."""
+        return Reach(function(self.signed), function(self.integer), function(self.fraction))
 
     def beside(self, other: Reach) -> Reach:
         """With the elements of another after its own, along the last axis."""
@@ -111,6 +123,14 @@ class Reach:
             np.concatenate([self.signed, other.signed], axis=-1),
             np.concatenate([self.integer, other.integer], axis=-1),
             np.concatenate([self.fraction, other.fraction], axis=-1),
+        )
+
+    def common(self, other: Reach) -> Reach:
+        """The bits of every element that both have."""
+        return Reach(
+            np.minimum(self.signed, other.signed),
+            np.minimum(self.integer, other.integer),
+            np.minimum(self.fraction, other.fraction),
         )
 
     def windows(
@@ -139,6 +159,23 @@ def affine_reach(low: Values, high: Values, fraction: Codes, weight: Values, bia
     made = np.maximum(made, own)
     # Sums without a term are always zero, or their bias.
     return Reach.between(smallest, largest, np.where(made < nowhere // 2, 0, made))
+
+
+def scaled_reach(reach: Reach, scale: Values, bias: Values) -> Reach:
+    """Of x * scale + bias, with a scale and a bias for each of the last axis."""
+    low = np.minimum(reach.low * scale, reach.high * scale)
+    high = np.maximum(reach.low * scale, reach.high * scale)
+    steps = reach.fraction + np.where(scale == 0, MOST_PLACES[0], least_fraction(scale))
+    own = np.where(bias == 0, MOST_PLACES[0], least_fraction(bias))
+    return Reach.between(low + bias, high + bias, np.maximum(steps, own))
+
+
+def dot_reach(left: Reach, right: Reach) -> Reach:
+    """Of the sum of the products of two vectors' elements."""
+    corners = [a * b for a in (left.low, left.high) for b in (right.low, right.high)]
+    low, high = np.minimum.reduce(corners).sum(), np.maximum.reduce(corners).sum()
+    fraction = (left.fraction + right.fraction).max()
+    return Reach.between(*(np.array([part]) for part in (low, high, fraction)))
 
 
 def product_reach(left: Reach, right: Reach) -> Reach:

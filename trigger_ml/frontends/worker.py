@@ -16,16 +16,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trigger_ml.errors import Blocker, ModelError
 from trigger_ml.frontends.default_conversion import convert_by_default
 from trigger_ml.frontends.expanding import expanded_convolutions
 from trigger_ml.frontends.folding import Arrays, rebuilt
 from trigger_ml.frontends.hls_images import register_images
 from trigger_ml.frontends.hls_project import backend_name, project_settings, write_project
 from trigger_ml.frontends.hls_rectifiers import register_rectifiers
+from trigger_ml.frontends.hls_recurrent import write_recurrent
 from trigger_ml.frontends.hls_reshape import register_reshape
 from trigger_ml.frontends.hls_resize import register_resize
+from trigger_ml.frontends.keras_models import built, stored_arrays
 from trigger_ml.frontends.preparation import Framework, Prepared, prepare, put_tables
+from trigger_ml.frontends.qkeras_cells import allow_cells
 from trigger_ml.frontends.qkeras_powers import allow_negative_integers
 from trigger_ml.frontends.tabulation import Table
 from trigger_ml.graph.from_hls4ml import read_graph
@@ -58,17 +60,22 @@ class _Server:
 
     def load(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Build the reduced architecture and put the stored weights into it."""
-        self._tail, self._weights = request["tail"], _stored(request["weights"])
+        self._tail, self._weights = request["tail"], stored_arrays(request["weights"])
         self._without_tail = request["architecture"]
         self._with_tail = request["architecture_with_tail"]
-        self._model, self._prepared = prepare(
-            self._without_tail,
-            self._weights,
-            request["activation_types"],
-            Framework(_built, _draft),
-        )
+        if request.get("recurrent"):
+            allow_cells()
+            self._model = built(self._without_tail, self._weights)
+        else:
+            self._model, self._prepared = prepare(
+                self._without_tail,
+                self._weights,
+                request["activation_types"],
+                Framework(built, _draft),
+            )
         versions = {name: version(name) for name in PACKAGES}
-        return {"versions": versions, "notes": list(self._prepared.notes)}
+        notes, normal = list(self._prepared.notes), self._prepared.normalizations
+        return {"versions": versions, "notes": notes, "normalizations": normal}
 
     def convert(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Convert with hls4ml, write the HLS project, answer the fixed-point graph."""
@@ -81,9 +88,13 @@ class _Server:
         write_project(project, Path(request["directory"]))
         return {"graph": graph.to_json()}
 
+    def convert_recurrent(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the project of a network with recurrent layers; it has no graph."""
+        return write_recurrent(self._model, request, self._without_tail)
+
     def convert_by_default(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Convert as hls4ml does when nothing is set, with the last activation."""
-        model = _built(self._with_tail, self._weights)
+        model = built(self._with_tail, self._weights)
         return {"layers": convert_by_default(model, request)}
 
     def evaluate(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,45 +151,12 @@ def _save(file: str, outputs: Any) -> None:
 def _plain(architecture: str, arrays: Arrays) -> Any:
     """The model as hls4ml reads it: the same sums, written with layers that it has."""
     changes, made = expanded_convolutions(architecture, arrays)
-    return _built(rebuilt(architecture, changes), {**arrays, **made})
+    return built(rebuilt(architecture, changes), {**arrays, **made})
 
 
 def _draft(architecture: str, arrays: Arrays, types: Mapping[str, str]) -> Any:
     """A conversion that is looked at and never written."""
     return _convert(_plain(architecture, arrays), DRAFT, types, {})
-
-
-def _stored(weights: str) -> Arrays:
-    """Arrays of every layer from a file of them, "<layer>/<position>" each."""
-    found: dict[str, list[NDArray[np.float32]]] = {}
-    with np.load(weights) as arrays:
-        for key in sorted(arrays.files, key=lambda key: int(key.rsplit("/", 1)[1])):
-            found.setdefault(key.rsplit("/", 1)[0], []).append(arrays[key])
-    return found
-
-
-def _built(architecture: str, arrays: Arrays) -> Any:
-    """A model of tf_keras and QKeras. Raises ModelError where arrays do not fit."""
-    import tf_keras
-    from qkeras.quantizers import quantized_hswish
-    from qkeras.utils import _add_supported_quantized_objects
-
-    # QKeras 0.9 forgot this one in its list.
-    objects: dict[str, Any] = {"quantized_hswish": quantized_hswish}
-    _add_supported_quantized_objects(objects)
-    model = tf_keras.models.model_from_json(architecture, custom_objects=objects)
-    blockers = []
-    for layer in model.layers:
-        shapes = [tuple(weight.shape) for weight in layer.weights]
-        own = list(arrays.get(layer.name, ()))
-        if [values.shape for values in own] != shapes:
-            what = f"has weights of shapes {[values.shape for values in own]}, not {shapes}"
-            blockers.append(Blocker(f"layer {layer.name}", what, "save the model again"))
-        else:
-            layer.set_weights(own)
-    if blockers:
-        raise ModelError(blockers)
-    return model
 
 
 def _convert(
@@ -243,6 +221,7 @@ def main() -> None:
             "load": server.load,
             "convert": server.convert,
             "convert_by_default": server.convert_by_default,
+            "convert_recurrent": server.convert_recurrent,
             "evaluate": server.evaluate,
             "trace": server.trace,
         }

@@ -39,6 +39,7 @@ __all__ = [
     "read_pooling",
     "read_resize",
     "read_transpose",
+    "require_rim",
     "wire_edges",
 ]
 
@@ -126,12 +127,17 @@ def _pooling(
         return AveragePool(*windows, accumulator), out
     if kind != "Max":
         raise ModelError(Blocker(layer.name, f"{kind} pooling", "use the largest or the mean"))
-    if windows[2] != NO_PADDING and reads and not reads[0].type.signed:
+    if reads:
+        require_rim(layer.name, windows[2], reads[0].type)
+    return MaxPool(*windows), _compared(layer, reads, out)
+
+
+def require_rim(name: str, padding: Padding, kind: FixedType) -> None:
+    """Refuse windows of largest elements that reach beyond an image of values without a sign."""
+    if padding != NO_PADDING and not kind.signed:
         # pad_val in hls4ml's nnet_pooling.h sets the top bit, the least value with a sign alone.
         what = "hls4ml 1.3 takes what is beyond the image for large where values have no sign"
-        fix = "use ZeroPadding before it and padding='valid'"
-        raise ModelError(Blocker(layer.name, what, fix))
-    return MaxPool(*windows), _compared(layer, reads, out)
+        raise ModelError(Blocker(name, what, "use ZeroPadding before it and padding='valid'"))
 
 
 def _compared(layer: Any, reads: list[Reading], out: FixedType) -> FixedType:

@@ -100,11 +100,6 @@ def _notes(old: Subject, new: Subject) -> list[str]:
     notes = []
     if old.is_build != new.is_build:
         notes.append("Only one of them is a build, so nothing that is measured is compared.")
-    if old.network.read_by != new.network.read_by:
-        notes.append(
-            "One was read by hls4ml and one without it: types of weights and names of activations "
-            "may differ for that alone. --full lets hls4ml read both."
-        )
     unknown = dict.fromkeys((*old.network.unknown, *new.network.unknown))
     if unknown:
         notes.append(f"Not compared, for want of their framework (--full): {', '.join(unknown)}.")

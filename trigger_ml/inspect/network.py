@@ -8,24 +8,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trigger_ml.config import Config, OutputKind
-from trigger_ml.errors import BlockedError, Blocker, ModelError
-from trigger_ml.frontends.direct import direct_graph
-from trigger_ml.frontends.flat import require_form
+from trigger_ml.errors import BlockedError, Blocker
+from trigger_ml.frontends.direct import Direct, direct_graph
 from trigger_ml.frontends.formats import Format, detect
-from trigger_ml.frontends.keras_client import input_grid
-from trigger_ml.frontends.keras_files import read_keras
-from trigger_ml.frontends.keras_network import InputGrid, KerasNetwork
+from trigger_ml.frontends.keras_client import input_grid, read_whole, require_network
+from trigger_ml.frontends.keras_network import KerasNetwork
 from trigger_ml.frontends.model_file import Layer
+from trigger_ml.frontends.softmax import with_softmax
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.graph.operations import WEIGHTED
 from trigger_ml.graph.tail import with_argmax, with_threshold
 from trigger_ml.progress import Stopwatch
 
-__all__ = ["DIRECT", "HLS4ML", "Network", "collect", "read_network"]
+__all__ = ["BY_NUMPY", "DIRECT", "HLS4ML", "Network", "collect", "read_network"]
 
 DIRECT = "direct"
 HLS4ML = "hls4ml"
-KERAS = (Format.QKERAS_H5, Format.KERAS_JSON, Format.KERAS_ZIP)
+BY_NUMPY = (Format.QKERAS_H5, Format.KERAS_JSON, Format.KERAS_ZIP, Format.ONNX)
+"""Formats of which the graph can be made without frameworks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,20 +77,22 @@ def read_network(path: Path, config: Config, *, full: bool, clock: Stopwatch) ->
     everything that a compilation would refuse.
     """
     kind = detect(path)
-    if full or kind not in KERAS:
+    if full or kind not in BY_NUMPY:
         return _by_hls4ml(path, config, clock)
-    network = read_keras(path, parallel=config.firmware.io_type == "io_parallel")
-    blockers: list[Blocker] = []
-    grids: list[InputGrid | None] = []
-    collect(blockers, lambda: require_form(network, config))
-    collect(blockers, lambda: grids.append(input_grid(network, config)))
-    if blockers:
-        raise ModelError(blockers)
-    return _decided(_direct(network, kind, grids[0]), config)
+    if kind is Format.ONNX:
+        # The others do without the package onnx.
+        from trigger_ml.frontends.onnx_client import read_onnx
+
+        network = read_onnx(path, config).network
+        grid = input_grid(network, config)
+    else:
+        network = read_whole(path, config)
+        grid = require_network(network, config)
+    stream = config.firmware.streams(network.streamable)
+    return _decided(_direct(network, kind, direct_graph(network, grid, stream=stream)), config)
 
 
-def _direct(network: KerasNetwork, kind: Format, grid: InputGrid | None) -> Network:
-    found = direct_graph(network, grid)
+def _direct(network: KerasNetwork, kind: Format, found: Direct) -> Network:
     notes = []
     if found.unknown:
         notes.append("Layers that are not known without their framework: use --full.")
@@ -137,15 +139,23 @@ def _decided(network: Network, config: Config) -> Network:
     """With the decision that the configuration asks for, where the whole network is known."""
     if not network.graph.outputs:
         return network
+    tail = network.tail
     match config.firmware.output:
         case OutputKind.ARGMAX:
             graph = with_argmax(network.graph)
         case OutputKind.THRESHOLD:
             graph = with_threshold(network.graph, config.firmware.threshold)
+        case OutputKind.SOFTMAX if network.tail == "softmax" and _is_row(network.graph):
+            bits = config.firmware.softmax_bits
+            graph, tail = with_softmax(network.graph, network.tail, bits), ""
         case OutputKind.SOFTMAX:
             note = "The softmax in firmware is not in these figures: use --full."
             return replace(network, notes=(*network.notes, note))
         case _:
             return network
     order = (*network.order, graph.nodes[-1].name)
-    return replace(network, graph=graph, order=order)
+    return replace(network, graph=graph, order=order, tail=tail)
+
+
+def _is_row(graph: FixedGraph) -> bool:
+    return len(graph.outputs) == 1 and len(graph.output_nodes[0].shape) == 1

@@ -24,7 +24,7 @@ from trigger_ml.progress import Listener, Quiet, Stopwatch
 from trigger_ml.synth.devices import Device, find_device, share
 from trigger_ml.synth.rough import multiplications
 
-__all__ = ["Looked", "Request", "inspect_model"]
+__all__ = ["Looked", "Request", "inspect_model", "read_with_types"]
 
 MOST_EVENTS: Final = 10_000
 
@@ -62,7 +62,7 @@ def inspect_model(request: Request, listener: Listener | None = None) -> Looked:
         collect(blockers, lambda: _require_data(request))
     collect(
         blockers,
-        lambda: networks.append(_network(request, clock)),
+        lambda: networks.append(read_with_types(request, clock)),
     )
     if blockers:
         raise ModelError(blockers)
@@ -88,8 +88,11 @@ def inspect_model(request: Request, listener: Listener | None = None) -> Looked:
     )
 
 
-def _network(request: Request, clock: Stopwatch) -> Network:
-    """The network of the file; of a float one with events, what a compilation makes of both."""
+def read_with_types(request: Request, clock: Stopwatch) -> Network:
+    """The network of the file; of a float one with events, what a compilation makes of both.
+
+    Raises ModelError with everything that a compilation would refuse.
+    """
     config, full = request.config, request.full
     try:
         return read_network(request.model, config, full=full, clock=clock)

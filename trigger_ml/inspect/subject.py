@@ -17,7 +17,7 @@ from trigger_ml.errors import BlockedError, Blocker, BuildError, ModelError
 from trigger_ml.frontends.formats import detect
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.inspect.cost import rough_cost
-from trigger_ml.inspect.network import HLS4ML, KERAS, Network, collect, read_network
+from trigger_ml.inspect.network import BY_NUMPY, HLS4ML, Network, collect, read_network
 from trigger_ml.progress import Listener, Quiet, Stopwatch
 from trigger_ml.report.schema import Report, load_report
 from trigger_ml.synth.rough import multiplications
@@ -88,7 +88,7 @@ def _build_network(
     """From the model file where that needs no framework, else the graph that hls4ml gave."""
     files = sorted((folder / "model").iterdir(), key=lambda path: (path.suffix != ".json", path))
     model = next(iter(files))
-    if not full and detect(model) in KERAS:
+    if not full and detect(model) in BY_NUMPY:
         try:
             network = read_network(model, config, full=False, clock=clock)
         except BlockedError:

@@ -27,10 +27,12 @@ from trigger_ml.report.sections import (
     VerdictRow,
 )
 
-__all__ = ["FILE_NAME", "SCHEMA", "Report", "load_report"]
+__all__ = ["FILE_NAME", "HLS_SCHEMA", "SCHEMA", "Report", "load_report"]
 
 SCHEMA: Final = 1
 FILE_NAME: Final = "report.json"
+HLS_SCHEMA: Final = "hls-only/1"
+"""Of reports of builds without RTL; :mod:`trigger_ml.report.hls_only` reads those."""
 
 
 class Report(Section):
@@ -93,6 +95,11 @@ def load_report(path: Path) -> Report:
     except (OSError, ValueError) as error:
         raise BuildError(f"{file}: cannot be read as JSON: {error}") from error
     version = data.get("schema") if isinstance(data, dict) else None
+    if version == HLS_SCHEMA:
+        raise BuildError(
+            f"{file}: this build was made with --hls-only: it has hls4ml's project and no RTL, "
+            "latency or resources; look at it with trigger-ml report and trigger-ml check"
+        )
     if version != SCHEMA:
         raise BuildError(
             f"{file}: this is report schema {version}, this version of trigger_ml reads "

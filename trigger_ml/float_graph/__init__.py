@@ -1,0 +1,1 @@
+"""Float networks of any shape, given fixed-point types from events."""
