@@ -10,15 +10,23 @@ HGQ2 := $(VENV)/share/trigger_ml/hgq2
 DEBIAN_PACKAGES := g++ make perl iverilog ghdl-mcode libpython3.11 python3-venv
 DEBIAN_PROGRAMS := g++ make perl iverilog vvp ghdl
 
-.PHONY: demo test acceptance bench frontier throughput connectivity layers lint system setup setup-test clean
+.PHONY: demo test test-browser browser acceptance bench frontier throughput calibration connectivity layers lint system setup setup-test clean
 
 demo: setup ## compile the committed jet tagger, end to end
 	$(BIN)/trigger-ml compile models/jet_tagger/model.h5 \
 	    --data models/jet_tagger/events.npz --config models/jet_tagger/compile.yaml \
 	    --output build/jet_tagger
 
-test: setup-test lint ## everything that CI runs
+test: setup-test lint browser ## everything that CI runs
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+# Chromium opens the report's pages in tests. Where it cannot be installed, they are skipped.
+browser:
+	@PYTHON=$(PYTHON) DEBIAN_PACKAGES=chromium DEBIAN_PROGRAMS=chromium \
+	    sh .ci/debian-packages || echo "no browser, so the pages are not opened in one"
+
+test-browser: setup-test browser ## the report's pages in Chromium, which must be there
+	TRIGGER_ML_BROWSER=required $(BIN)/python -m pytest tests/report/test_browser.py
 
 acceptance: setup-test ## the slow whole-flow tests
 	$(BIN)/python -m pytest -m slow --durations=10
@@ -38,6 +46,9 @@ frontier: setup-test ## our frontier against uniform QKeras and hls4ml's optimiz
 BUILD ?= build/muon_segmenter
 throughput: setup-test ## images per second of Keras, the witnesses and the firmware of BUILD
 	$(BIN)/python benchmarks/muon_throughput.py $(BUILD) --output build/throughput
+
+calibration: setup-test ## how wrong the estimates are, against yosys; takes up to an hour, resumes in build/calibration
+	$(BIN)/python -m benchmarks.calibration build/calibration --jobs 2
 
 connectivity: setup-test ## LUTs of fixed connections against ones chosen in every event
 	$(BIN)/python benchmarks/edge_connectivity.py --output build/connectivity

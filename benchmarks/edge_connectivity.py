@@ -43,7 +43,8 @@ from trigger_ml.lower.stream.layout import KernelPlan, RowInput
 from trigger_ml.lower.stream.plan import plan
 from trigger_ml.lower.stream.write import trace_stream, write_stream
 from trigger_ml.synth.stream import synthesize_stream
-from trigger_ml.synth.yosys import find_engine, synthesize
+from trigger_ml.synth.yosys import synthesize
+from trigger_ml.synth.yosys_engine import find_engine
 
 Shape = tuple[int, ...]
 VALUE: Final = FixedType(4, 2, False, Rounding.RND, Overflow.SAT)

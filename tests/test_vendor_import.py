@@ -87,7 +87,7 @@ def test_the_figures_are_in_all_three_files_and_say_where_they_are_from(build: P
 def test_nothing_else_of_the_report_changes(before: Report) -> None:
     old, new = before.to_json(), imported(before, ROUTED, TOP).to_json()
     changed = {key for key in old if old[key] != new[key]}
-    assert changed == {"resources", "pipeline", "verdicts", "versions"}
+    assert changed == {"resources", "pipeline", "verdicts", "versions", "sources"}
     assert {k for k, v in new["pipeline"].items() if v != old["pipeline"][k]} == {
         "timing",
         "slack_ns",

@@ -23,6 +23,8 @@ from trigger_ml.cli_explain import explain
 from trigger_ml.cli_hls import checked, compile_hls, report_hls
 from trigger_ml.cli_inspect import diff, inspect
 from trigger_ml.cli_muons import data_muons, show, train_muons
+from trigger_ml.cli_report import require_page, show_comparison, write_page
+from trigger_ml.cli_route import route
 from trigger_ml.cli_sets import data_events, train_measure, train_set
 from trigger_ml.cli_tracks import data_tracks, show_tracks_command, train_tracks
 from trigger_ml.errors import BlockedError, BuildError, TriggerMLError
@@ -59,6 +61,7 @@ def cli() -> None:
     type=click.Choice(["yosys", "vivado", "vitis", "none"]),
     help="What counts the resources [yosys].",
 )
+@click.option("--no-synth-cache", is_flag=True, help="Map all RTL anew, and keep nothing of it.")
 @click.option("--quick", is_flag=True, help="Leave synthesis out.")
 @click.option("--hls-only", is_flag=True, help="No RTL: hls4ml's project, held to the model.")
 @click.option("--json", "as_json", is_flag=True, help="Print report.json on standard output.")
@@ -75,6 +78,7 @@ def compile_command(
     simulator: str | None,
     keep_softmax: bool,
     synth: str | None,
+    no_synth_cache: bool,
     quick: bool,
     hls_only: bool,
     as_json: bool,
@@ -91,6 +95,7 @@ def compile_command(
         "firmware.rtl": False if hls_only else None,
         "verify.simulator": simulator,
         "verify.synth": synth,
+        "verify.synth_cache": False if no_synth_cache else None,
         "verify.synthesis": False if quick else None,
     }
     config = config_for(model, config_file, overrides, data, clock)
@@ -142,15 +147,30 @@ def check(build: Path, quick: bool) -> None:
     help="Put Vivado's and Vitis HLS's reports below it into BUILD.",
 )
 @click.option("--design", help="Top that was synthesized, for --import [the build's].")
+@click.option("--compare", "other", type=FILE, help="What changed from BUILD to this build.")
+@click.option("--output", "-o", type=FILE, help="Also write the page, of both with --compare.")
 def report(
-    build: Path, as_json: bool, as_markdown: bool, folder: Path | None, design: str | None
+    build: Path,
+    as_json: bool,
+    as_markdown: bool,
+    folder: Path | None,
+    design: str | None,
+    other: Path | None,
+    output: Path | None,
 ) -> None:
-    """Show the report of BUILD."""
-    if report_hls(build, folder, as_json=as_json, as_markdown=as_markdown):
+    """Show the report of BUILD, or what is better and worse in another build."""
+    require_page(output)
+    if other is not None:
+        if as_markdown or folder is not None or design is not None:
+            raise click.UsageError("--compare goes with --output and --json only")
+        show_comparison(build, other, output, as_json=as_json)
+        return
+    if report_hls(build, output or folder, as_json=as_json, as_markdown=as_markdown):
         return
     from trigger_ml.report.markdown import markdown
     from trigger_ml.report.schema import load_report
     from trigger_ml.report.terminal import terminal_summary
+    from trigger_ml.routing import load_routing
 
     if folder is None:
         found = load_report(build)
@@ -159,6 +179,8 @@ def report(
 
         command = shlex.join(["trigger-ml", *sys.argv[1:]])
         found = import_reports(build, folder, design=design, command=command)
+    if output is not None:
+        write_page(found, output)
     if as_json:
         click.echo(found.to_text(), nl=False)
     elif as_markdown:
@@ -166,6 +188,8 @@ def report(
     else:
         where = build if build.is_dir() else build.parent
         console().print(terminal_summary(found, shown(where / "report.html")))
+        if routing := load_routing(where):
+            console().print(f"routed  {routing.text()}", highlight=False)
     if folder is not None:
         sys.exit(0 if found.passed else EXIT_VERDICT)
 
@@ -262,6 +286,7 @@ cli.add_command(explain)
 cli.add_command(explore)
 cli.add_command(inspect)
 cli.add_command(diff)
+cli.add_command(route)
 cli.add_command(show)
 
 

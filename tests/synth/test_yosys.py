@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from trigger_ml.artifacts import Hdl, Resources, RtlProject
 from trigger_ml.errors import ConfigError, ToolFailedError, ToolMissingError
-from trigger_ml.synth import yosys
-from trigger_ml.synth.yosys import Engine, Plan, find_engine, plan, read_synthesis, synthesize
+from trigger_ml.synth import yosys, yosys_engine, yosys_script
+from trigger_ml.synth.yosys import Plan, plan, read_result, split_project, synthesize
+from trigger_ml.synth.yosys_engine import Engine, find_engine, run_commands
+from trigger_ml.synth.yosys_paths import Longest
+from trigger_ml.synth.yosys_stages import Mapped
 
 DATA = Path(__file__).parent / "data"
+NOTHING = Mapped("", {}, Longest(0, 0, 0.0))
 
 ONE_OF_EACH = """
 module top (
@@ -111,6 +117,15 @@ def test_a_multiplier_is_a_dsp(tmp_path: Path) -> None:
     assert found.total == Resources(lut=0, ff=36, dsp=1, bram36=0, carry8=0)
 
 
+def test_a_multiplier_in_a_stage_is_a_dsp(tmp_path: Path) -> None:
+    """Only the stage needs that cell, and the design around it has to know it too."""
+    product = "wire signed [15:0] p = $signed(x) * $signed({x[2:0], x[7:3]});"
+    text = TWICE.replace("assign y = x + {x[2:0], x[7:3]}", f"{product} assign y = p[15:8]")
+    found = synthesize(project(tmp_path, text), work=tmp_path / "work")
+    assert found.details["by_module"]["stage"]["dsp"] == 1
+    assert found.total.dsp == 2
+
+
 @pytest.mark.slow
 def test_a_memory_is_a_block_ram(tmp_path: Path) -> None:
     found = synthesize(project(tmp_path, RAM), work=tmp_path / "work")
@@ -158,10 +173,16 @@ def stub(body: str) -> Engine:
 def test_a_run_that_leaves_no_report_fails_even_where_an_old_one_lies(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    for version in ("0.23", "0.70"):
-        shutil.copy(DATA / f"counts_{version}.json", work / yosys.COUNTS_NAME)
+    shutil.copy(DATA / "counts_0.70.json", work / yosys_script.COUNTS)
     with pytest.raises(ToolFailedError, match=r"left no counts\.json"):
-        synthesize(project(tmp_path, TWICE), work=work, engine=stub("pass"))
+        synthesize(
+            project(tmp_path, TWICE), work=work, engine=stub("pass"), mapped={"stage": NOTHING}
+        )
+
+
+def test_a_stage_without_a_netlist_fails(tmp_path: Path) -> None:
+    with pytest.raises(ToolFailedError, match="left no netlist of stage_"):
+        synthesize(project(tmp_path, TWICE), work=tmp_path / "work", engine=stub("pass"))
 
 
 @pytest.mark.parametrize(
@@ -188,54 +209,62 @@ def test_a_run_that_leaves_no_report_fails_even_where_an_old_one_lies(tmp_path: 
     ],
 )
 def test_a_report_without_counts_fails(tmp_path: Path, counts: str, words: str) -> None:
-    (tmp_path / yosys.COUNTS_NAME).write_text(counts)
-    shutil.copy(DATA / "stages_0.70.json", tmp_path / yosys.STAGES_NAME)
+    (tmp_path / yosys_script.COUNTS).write_text(counts.replace("\\top", f"\\{yosys.TOP}"))
     with pytest.raises(ToolFailedError, match=words):
-        read_synthesis(tmp_path, project(tmp_path, TWICE), stub(""), 0.0)
+        read_result(tmp_path, project(tmp_path, TWICE), [])
 
 
 def test_a_black_box_is_listed(tmp_path: Path) -> None:
-    counts = json.loads((DATA / "counts_0.70.json").read_text())
-    counts["modules"]["\\top"]["num_cells_by_type"]["\\GTYE4_CHANNEL"] = 2
-    (tmp_path / yosys.COUNTS_NAME).write_text(json.dumps(counts))
-    shutil.copy(DATA / "stages_0.70.json", tmp_path / yosys.STAGES_NAME)
-    found = read_synthesis(tmp_path, project(tmp_path, TWICE), stub(""), 0.0)
-    assert found.details["unknown_cells"] == {"GTYE4_CHANNEL": 2}
-    assert found.total.ff == 18
+    text = "module top (input a, output b); somewhere_else x (a, b); endmodule\n"
+    box = "(* blackbox *)\nmodule somewhere_else (input a, output b); endmodule\n"
+    found = synthesize(replace(project(tmp_path, box + text), core="top"), work=tmp_path / "work")
+    assert found.details["unknown_cells"] == {"somewhere_else": 1}
 
 
 @pytest.mark.parametrize("version", ["0.23", "0.70"])
 def test_reports_of_both_versions_read_alike(tmp_path: Path, version: str) -> None:
-    for name in (yosys.COUNTS_NAME, yosys.STAGES_NAME):
-        stem, suffix = name.split(".")
-        shutil.copy(DATA / f"{stem}_{version}.{suffix}", tmp_path / name)
-    found = read_synthesis(tmp_path, project(tmp_path, TWICE), stub(""), 1.5)
+    counts = (DATA / f"counts_{version}.json").read_text()
+    (tmp_path / yosys_script.COUNTS).write_text(counts.replace("\\\\top", f"\\\\{yosys.TOP}"))
+    shell = {"modules": {yosys.TOP: {"cells": {}, "ports": {}}}}
+    (tmp_path / yosys_script.SHELL).write_text(json.dumps(shell))
+    found = read_result(tmp_path, project(tmp_path, TWICE), [])
     assert found.version == version
-    assert found.total == Resources(lut=16, ff=18, dsp=0, bram36=0, carry8=2)
-    assert found.details["by_module"]["stage"] == {
-        **{"lut": 8, "ff": None, "dsp": 0, "bram36": 0, "carry8": 1}
-    }
-    assert found.seconds == 1.5
+    assert found.cells["FDRE"] == 18
+    assert found.cells["CARRY4"] == 4
+    assert found.paths == {}
 
 
-def test_plan_is_text_that_names_no_path(tmp_path: Path) -> None:
-    planned = plan(project(tmp_path / "a b", TWICE, "ü.v"), tmp_path / "work", stub("pass"))
-    assert isinstance(planned, Plan)
-    assert list(planned.copies) == ["0000__.v"]
-    assert "read_verilog 0000__.v\n" in planned.script
-    assert str(tmp_path) not in planned.script
-    assert planned.command.arguments[-1] == yosys.SCRIPT_NAME
-    assert planned.command.cwd == tmp_path / "work"
+def planned(where: RtlProject, work: Path) -> Plan:
+    split = split_project(where)
+    mapped = {stage.name: NOTHING for stage in split.stages}
+    return plan(where, split, mapped, work, stub("pass"))
+
+
+def test_plan_is_text_that_names_no_path_and_not_the_design(tmp_path: Path) -> None:
+    found = planned(project(tmp_path / "a b", TWICE, "ü.v"), tmp_path / "work")
+    assert list(found.files) == ["stage0.il", "source0.v"]
+    assert "read_verilog source0.v\n" in found.script
+    assert str(tmp_path) not in found.script
+    assert found.command.arguments[-1] == yosys.SCRIPT_NAME
+    assert found.command.cwd == tmp_path / "work"
     assert not (tmp_path / "work").exists()
+    named = {"top": "trigger", "core": "heart", "stage": "step", "pipeline": "pipeline"}
+    text = re.sub(rf"\b({'|'.join(named)})\b", lambda m: named[m.group()], TWICE)
+    other = replace(project(tmp_path / "b", text), top="trigger", core="heart")
+    again = planned(other, tmp_path / "work")
+    assert (again.files, again.script) == (found.files, found.script)
 
 
 def test_same_stems_do_not_collide(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "x.v").write_text("// empty\n")
+        (tmp_path / folder / "x.v").write_text(f"module {folder}; endmodule\n")
     sources = (tmp_path / "a" / "x.v", tmp_path / "b" / "x.v")
     twins = RtlProject(tmp_path, Hdl.VERILOG, "top", "core", sources, 1, 1, 1, 360.0)
-    assert list(plan(twins, tmp_path, stub("")).copies.values()) == list(sources)
+    assert list(planned(twins, tmp_path).files.values()) == [
+        "module a; endmodule\n",
+        "module b; endmodule\n",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -252,12 +281,48 @@ def test_same_stems_do_not_collide(tmp_path: Path) -> None:
 def test_ram_libraries_are_read_where_there_may_be_a_memory(
     tmp_path: Path, text: str, memory: bool
 ) -> None:
-    planned = plan(project(tmp_path, text), tmp_path, stub(""))
-    assert ("map_memory" in planned.script) == memory
+    found = planned(project(tmp_path, text), tmp_path)
+    assert ("map_memory" in found.script) == memory
+    assert ("cells_xtra" in found.script) == memory
+
+
+@pytest.mark.parametrize(
+    ("text", "rare"),
+    [
+        ("assign p = a * b;", True),
+        ("DSP48E2 #(.AREG(1)) x (.A(a));", True),
+        ("RAMB36E2 x (.A(a));", True),
+        ("// a * b", False),
+        ("/* a * b */", False),
+        ("always @(*) y = x;", False),
+        ("always @* y = x;", False),
+        ("(* keep *) wire y;", False),
+        ("shift_adder #(.BW_INPUT0(6), .SHIFT1(-2)) op_1 (v0, v1);", False),
+    ],
+)
+def test_rare_cells_are_read_where_they_may_be_needed(text: str, rare: bool) -> None:
+    assert ("cells_xtra" in yosys_script.libraries(["wire x;", text])) == rare
+
+
+def test_scripts_are_shared_out(tmp_path: Path) -> None:
+    names = [f"{k}.ys" for k in range(5)]
+    for name in names:
+        (tmp_path / name).write_text(f"# {name}\n")
+    branching = Engine("stub", ("one",), ("many",))
+    found = run_commands(branching, "common\n", names, tmp_path, 2, 9.0)
+    assert [command.arguments[2:] for command in found] == [
+        ("0.ys", "2.ys", "4.ys"),
+        ("1.ys", "3.ys"),
+    ]
+    assert (tmp_path / found[0].arguments[1]).read_text() == "common\n"
+    assert {(command.cwd, command.timeout_s) for command in found} == {(tmp_path, 9.0)}
+    alone = run_commands(Engine("stub", ("one",)), "common\n", names, tmp_path, 2, None)
+    assert [command.arguments for command in alone] == [("one", name) for name in names]
+    assert (tmp_path / "3.ys").read_text() == "common\n# 3.ys\n"
 
 
 def test_without_any_yosys_the_message_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yosys.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(yosys_engine.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ToolMissingError, match="pip install pyosys"):
         find_engine()
@@ -268,7 +333,7 @@ def test_the_wheel_is_preferred(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(yosys.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(yosys_engine.importlib.util, "find_spec", lambda name: None)
     assert find_engine() == Engine("yosys", (str(program), "-Q", "-T", "-s"))
     monkeypatch.undo()
     assert find_engine().name == "pyosys"

@@ -9,6 +9,7 @@ from typing import Final
 from trigger_ml.inspect.cost import ROUGH
 from trigger_ml.inspect.figures import Inspection, LayerFigures
 from trigger_ml.inspect.network import DIRECT
+from trigger_ml.synth.calibration import load_calibration
 
 __all__ = ["LEFT", "columns", "rows", "sentences", "short_type", "title", "total_rows"]
 
@@ -69,11 +70,14 @@ def sentences(inspection: Inspection) -> list[str]:
     if inspection.totals.lut is not None:
         if inspection.estimate == ROUGH:
             found.append(
-                "LUTs and latency are rough, by rules of thumb: most layers' within 20 %, a few "
-                "off by half. --trace counts them with the cost model."
+                f"LUTs and latency are rough, by rules of thumb: {_roughness()}. --trace counts "
+                "them with the cost model."
             )
         else:
-            found.append("LUTs and latency by alkaid's cost model, before synthesis.")
+            found.append(
+                "LUTs and latency by alkaid's cost model, before synthesis; docs/resources.md "
+                "says how far both may be off."
+            )
     if inspection.tail:
         found.append(f"The last {inspection.tail} is not in the firmware by default.")
     return found
@@ -124,6 +128,17 @@ def _zeros(layer: LayerFigures) -> str:
 def _cost(lut: float | None) -> str:
     """Nothing for wires."""
     return f"{lut:,.0f}" if lut else ""
+
+
+def _roughness() -> str:
+    """How far rough figures were off in the study of docs/resources.md."""
+    known = load_calibration().accuracy
+    lut, cycles = known["rough_lut"], known["rough_cycles"]
+    return (
+        f"over {lut.networks} networks LUTs were {lut.mape:.0%} off the cost model and clocks "
+        f"{cycles.mape:.0%} off the RTL, at worst {lut.least:.2f} to {lut.most:.2f} and "
+        f"{cycles.least:.2f} to {cycles.most:.2f} of them"
+    )
 
 
 def _parameters(inspection: Inspection) -> str:

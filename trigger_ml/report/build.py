@@ -30,6 +30,7 @@ from trigger_ml.report.sections import (
     TargetSection,
     VerdictRow,
 )
+from trigger_ml.report.sources import with_sources
 
 __all__ = ["ReportInputs", "build_report"]
 
@@ -72,7 +73,7 @@ def build_report(inputs: ReportInputs) -> Report:
         cosim_events=cosim_events(inputs.cosim),
     )
     verdicts = given + added
-    return Report(
+    report = Report(
         passed=bool(verdicts) and all(verdict.passed for verdict in verdicts),
         model=_model(inputs.source),
         target=_target(inputs.config),
@@ -81,7 +82,7 @@ def build_report(inputs: ReportInputs) -> Report:
         resources=resources,
         physics=physics,
         timing_s={**dict.fromkeys(STAGES), **inputs.timing_s},
-        versions={**inputs.source.versions, **inputs.versions},
+        versions={**_simulators(inputs), **inputs.source.versions, **inputs.versions},
         verdicts=verdicts,
         pipeline=pipeline,
         device=inputs.device,
@@ -95,6 +96,12 @@ def build_report(inputs: ReportInputs) -> Report:
             created_utc=inputs.created_utc,
         ),
     )
+    return with_sources(report)
+
+
+def _simulators(inputs: ReportInputs) -> dict[str, str]:
+    simulations = (*((inputs.cosim,) if inputs.cosim else ()), *inputs.cross)
+    return {item.simulator: item.simulator_version for item in simulations}
 
 
 def _model(source: SourceModel) -> Model:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trigger_ml.report.edge_words import edge_summary
 from trigger_ml.report.image_sections import MaskDetail
@@ -26,7 +26,8 @@ class Tile:
     """One question with its answer.
 
     passed: None where nobody set a limit. figure, unit: the large number. detail: lines below
-    it. fill: how much of the budget is used (1 is all of it), None without one.
+    it. fill: how much of the budget is used (1 is all of it), None without one. budget: what was
+    allowed, in words. sources: keys of the figure in the table of sources.
     """
 
     question: str
@@ -35,6 +36,8 @@ class Tile:
     unit: str
     detail: tuple[str, ...]
     fill: float | None = None
+    budget: str = ""
+    sources: tuple[str, ...] = ()
 
 
 def headline(report: Report) -> str:
@@ -70,6 +73,11 @@ def tiles(report: Report) -> tuple[Tile, ...]:
 
 
 def _exact(report: Report) -> Tile:
+    keys = tuple(f"fidelity.{pair.name}" for pair in report.fidelity.pairs)
+    return replace(_equality(report), budget="budget 0 mismatches", sources=keys)
+
+
+def _equality(report: Report) -> Tile:
     fidelity = report.fidelity
     question = "Is it exact?"
     absent = [_other(pair.name) for pair in fidelity.pairs if pair.mismatches is None]
@@ -106,7 +114,9 @@ def _on_time(report: Report) -> Tile:
         return Tile(question, False, "\u2013", "", (f"{MISSING}: no RTL simulation ran",))
     budget = target.latency_budget_ns
     limit = "no latency budget" if budget is None else f"budget {budget:g} ns"
-    clocks = f"{count(latency.cycles)} clocks at {target.clock_mhz:g} MHz, {limit}"
+    if target.ii_budget_ns is not None:
+        limit += f", a new one every {target.ii_budget_ns:g} ns"
+    clocks = f"{count(latency.cycles)} clocks at {target.clock_mhz:g} MHz"
     every = "clock" if latency.ii_cycles == 1 else f"{count(latency.ii_cycles)} clocks"
     vendor = report.pipeline.timing == "vendor"
     clock = "timing by the vendor tool" if vendor else "clock estimated, not timing closure"
@@ -121,6 +131,8 @@ def _on_time(report: Report) -> Tile:
         "ns",
         (clocks, f"a new {what} every {every} ({ns(latency.ii_ns)})", clock),
         None if budget is None else latency.ns / budget,
+        limit,
+        ("latency.cycles", "latency.ii_cycles"),
     )
 
 
@@ -133,17 +145,19 @@ def _fits(report: Report) -> Tile:
     counted = next(o.total for o in resources.origins if o.origin == resources.judged_by)
     limit = report.target.lut_share_budget
     dsp = "" if counted.dsp is None else f", {count(counted.dsp)} DSP"
-    budget = "" if limit is None else f", budget {share(limit)}"
+    budget = "no budget but the whole part" if limit is None else f"budget {share(limit)} of LUTs"
     return Tile(
         question,
         resources.met,
         share(used).removesuffix(" %"),
         f"% of the {device_name(report)}",
         (
-            f"{count(counted.lut)} LUT{dsp} ({origin_name(resources.judged_by or '')}{budget})",
+            f"{count(counted.lut)} LUT{dsp} ({origin_name(resources.judged_by or '')})",
             f"{share(resources.slr_share.get('lut'))} of one SLR",
         ),
         used / (limit or 1.0),
+        budget,
+        (f"resources.{resources.judged_by}.lut", "device"),
     )
 
 
@@ -174,6 +188,7 @@ def _physics(report: Report) -> Tile:
         f"{100 * physics.firmware:.{digits}f}",
         f"% {physics.metric}",
         tuple(detail),
+        sources=("physics",),
     )
 
 

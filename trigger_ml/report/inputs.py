@@ -11,6 +11,7 @@ from trigger_ml.config import Config
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.report.ranges import ObservedRange
 from trigger_ml.report.sections import Device
+from trigger_ml.report.trace_sections import Span
 
 __all__ = ["ReportInputs"]
 
@@ -25,8 +26,9 @@ class ReportInputs:
     latency and II are read from (witness "rtl"); cross: further simulators. ranges: by name of
     the graph's node. physics: to_json() of a PhysicsComparison, a MaskComparison or an
     EdgeComparison. inexact_layers: source layers whose own float arithmetic is not exact, and
-    why; with one, a mismatch with the source is reported but is no failure. witnesses: those that
-    must have been measured. files: SHA-256 by path in the build. timing_s: wall times in seconds.
+    why; with one, a mismatch with the source is reported but is no failure. timeline: what the
+    clocks of the latency are spent on. witnesses: those that must have been measured. files:
+    SHA-256 by path in the build. timing_s: wall times in seconds.
     """
 
     config: Config
@@ -48,6 +50,7 @@ class ReportInputs:
     witnesses: tuple[str, ...] = ("source", "graph", "csim", "rtl")
     timing_s: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    timeline: tuple[Span, ...] = ()
     commands: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     created_utc: str | None = None

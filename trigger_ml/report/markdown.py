@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from trigger_ml.report.bands import band_notes
 from trigger_ml.report.edge_sections import EdgeDetail
 from trigger_ml.report.edge_words import (
     METRICS,
@@ -23,6 +24,7 @@ from trigger_ml.report.image_words import (
 )
 from trigger_ml.report.schema import Report
 from trigger_ml.report.sections import PhysicsDetail
+from trigger_ml.report.timing import timing_line
 from trigger_ml.report.vendor import vendor_figures
 from trigger_ml.report.words import (
     MISSING,
@@ -78,7 +80,7 @@ def _answers(report: Report) -> list[tuple[str, ...]]:
             tile.question,
             answer[tile.passed],
             f"**{tile.figure}** {tile.unit}".strip(),
-            "; ".join(tile.detail),
+            "; ".join(filter(None, (tile.budget, *tile.detail))),
         )
         for tile in tiles(report)
     ]
@@ -170,6 +172,10 @@ def _resources(report: Report) -> Iterator[str]:
     yield ""
     for name in (origin.origin for origin in resources.origins if origin.origin in ORIGINS):
         yield f"- {ORIGINS[name][0]}: {ORIGINS[name][1]}"
+    for note in band_notes(report):
+        yield f"- {note}"
+    if line := timing_line(report):
+        yield f"- {line}"
     yield ""
     yield from _vendor(report)
     yield from _kernels(report)

@@ -20,6 +20,7 @@ from trigger_ml.report.sections import (
     ResourceSection,
     Segment,
 )
+from trigger_ml.report.trace_sections import Span
 
 __all__ = [
     "VENDORS",
@@ -36,6 +37,8 @@ __all__ = [
 LANGUAGES: Final = {Hdl.VERILOG: "Verilog", Hdl.VHDL: "VHDL"}
 VENDORS: Final = ("vivado", "vitis")
 """Origins that a vendor tool stands behind, the stronger one first."""
+NEARLY: Final = 1e-6
+"""Clocks by which a sum of parts of clocks may be off."""
 RTL_VENDOR: Final = "vivado"
 """Of these, the one that is of the RTL; the other is of the HLS project."""
 
@@ -117,7 +120,14 @@ def latency_section(inputs: ReportInputs) -> Latency:
         measured_by=f"{cosim.simulator} {cosim.simulator_version}, {LANGUAGES[cosim.hdl]}",
         met=_within(latency_ns, budget.latency_ns) and _within(ii_ns, budget.ii_ns),
         stream=stream,
+        timeline=_timeline(inputs, cosim.latency_cycles),
     )
+
+
+def _timeline(inputs: ReportInputs, cycles: int) -> tuple[Span, ...]:
+    """The spans given, where the last of them ends with the latency that was counted."""
+    end = max((span.stop_cycles for span in inputs.timeline), default=0.0)
+    return inputs.timeline if abs(end - cycles) < NEARLY else ()
 
 
 def _stream(rtl: RtlProject | None) -> ImageStream | None:

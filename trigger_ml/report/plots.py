@@ -17,9 +17,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from trigger_ml.report.schema import Report
-from trigger_ml.report.sections import Curve, Layer, PhysicsDetail, Pipeline
+from trigger_ml.report.sections import Curve, Layer, PhysicsDetail
 from trigger_ml.report.themes import LIGHT, THEMED, Palette, themed_svg
-from trigger_ml.report.words import count
+from trigger_ml.report.words import share
 
 __all__ = [
     "LIGHT",
@@ -28,9 +28,7 @@ __all__ = [
     "Palette",
     "canvas",
     "ink_legend",
-    "pipeline_figure",
     "ranges_figure",
-    "resources_figure",
     "roc_figure",
     "to_png",
     "to_svg",
@@ -41,8 +39,8 @@ WIDTH: Final = 8.4
 SUPERSCRIPTS: Final = str.maketrans(
     "-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
 )
-MAX_ROWS: Final = 60
-"""Layers drawn; a deeper network is cut off, and the caption says so."""
+MAX_ROWS: Final = 24
+"""Layers in one figure, which then fits a page of A4."""
 STYLE: Final[dict[Any, Any]] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
@@ -52,74 +50,11 @@ STYLE: Final[dict[Any, Any]] = {
 }
 
 
-def pipeline_figure(report: Report, palette: Palette = THEMED) -> Figure | None:
-    """Estimated delay of each pipeline stage against the clock period; None without stages."""
-    pipeline = report.pipeline
-    if not pipeline.stage_delays_ns:
-        return None
-    figure, axes = canvas(2.7, palette)
-    _draw_stages(axes, pipeline, palette)
-    return figure
-
-
-def _draw_stages(axes: Axes, pipeline: Pipeline, palette: Palette) -> None:
-    delays = pipeline.stage_delays_ns
-    stages = range(1, len(delays) + 1)
-    room = [delay * (pipeline.routing_margin - 1) for delay in delays]
-    axes.bar(stages, delays, 0.78, color=palette.accent, label="logic, estimated")
-    axes.bar(
-        stages,
-        room,
-        0.78,
-        bottom=delays,
-        color="none",
-        edgecolor=palette.soft,
-        hatch="////",
-        linewidth=0.6,
-        label=f"room for routing (\u00d7 {pipeline.routing_margin:g})",
-    )
-    period = pipeline.clock_period_ns
-    axes.axhline(period, color=palette.fail, linewidth=1.4)
-    axes.annotate(
-        f"clock period\n{period:.3f} ns", (len(delays) + 0.6, period), (5, 0),
-        textcoords="offset points", color=palette.fail, va="center",
-    )  # fmt: skip
-    tallest = max(delays) * pipeline.routing_margin
-    axes.set_xlim(0.4, len(delays) + 0.6)
-    axes.set_ylim(0, 1.12 * max(period, tallest))
-    axes.set_xlabel("pipeline stage", color=palette.muted)
-    axes.set_ylabel("delay (ns)", color=palette.muted)
-    if len(delays) <= 40:
-        axes.set_xticks(list(stages))
-    axes.tick_params(axis="x", length=0)
-    _name_kernels(axes, pipeline, palette)
-    axes.yaxis.grid(True, color=palette.line, linewidth=0.6)
-    legend = axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, borderaxespad=0.2
-    )
-    ink_legend(legend.get_texts(), palette)
-
-
-def _name_kernels(axes: Axes, pipeline: Pipeline, palette: Palette) -> None:
-    """Say under the stages of each kernel whose they are."""
-    before = 0
-    for name, stages in pipeline.kernel_stages.items():
-        if before:
-            axes.axvline(before + 0.5, color=palette.muted, linewidth=0.8, linestyle=(0, (2, 3)))
-        at = (before + (stages + 1) / 2, 0)
-        text = axes.annotate(
-            name, at, (0, -16), textcoords="offset points", color=palette.ink, ha="center", va="top"
-        )
-        text.set_parse_math(False)
-        before += stages
-    if before:
-        axes.set_xlabel("pipeline stage of each kernel", color=palette.muted, labelpad=14)
-
-
 def ranges_figure(report: Report, palette: Palette = THEMED) -> Figure | None:
     """Each layer's type as a row of bits, shaded by how much of the data needs the bit.
 
-    None where no layer's range was observed.
+    Beside each row: bits that nothing needed, and values at the type's limit. None where no
+    layer's range was observed.
     """
     layers = [layer for layer in report.layers if layer.range is not None][:MAX_ROWS]
     if not layers:
@@ -131,7 +66,10 @@ def ranges_figure(report: Report, palette: Palette = THEMED) -> Figure | None:
     low = min(layer.integer - layer.width for layer in layers)
     axes.axvline(0, color=palette.fail, linewidth=1.2)
     axes.text(0, -0.75, "binary point", color=palette.fail, ha="center", va="bottom")
-    axes.set_xlim(high + 0.3, low - 0.3)
+    right = low - max(5.5, 0.3 * (high - low))
+    for row, layer in enumerate(layers):
+        _say_unused(axes, row, low - 0.5, layer, palette)
+    axes.set_xlim(high + 0.3, right)
     axes.set_ylim(len(layers) - 0.4, -0.6)
     axes.set_yticks(range(len(layers)), [layer.name for layer in layers])
     step = 1 if high - low <= 24 else 4
@@ -173,37 +111,28 @@ def _draw_bits(axes: Axes, row: int, layer: Layer, palette: Palette) -> None:
             )
 
 
+def _say_unused(axes: Axes, row: int, at: float, layer: Layer, palette: Palette) -> None:
+    """Bits that no value needed, and how many values sit at the limit."""
+    seen = layer.range
+    assert seen is not None
+    low = min(seen.idle_low_bits, layer.width)
+    top = max(layer.width - max(seen.used_bits, low), 0)
+    parts = [f"{bits} {side}" for bits, side in ((top, "top"), (low, "low")) if bits]
+    text = f"unused: {' + '.join(parts)}" if parts else "all bits used"
+    # Of one bit, every code is at a limit.
+    saturated = seen.saturated_fraction > 0 and layer.width > 1
+    axes.text(at, row - 0.2 * saturated, text, va="center", color=palette.muted, size=8)
+    if saturated:
+        text = f"{share(seen.saturated_fraction)} at the limit"
+        axes.text(at, row + 0.24, text, va="center", color=palette.fail, size=8)
+
+
 def _power(bit: int) -> str:
     if 0 <= bit <= 13:
         return f"{2**bit}"
     if -6 <= bit < 0:
         return f"1/{2**-bit}"
     return "2" + str(bit).translate(SUPERSCRIPTS)
-
-
-def resources_figure(report: Report, palette: Palette = THEMED) -> Figure | None:
-    """LUTs of each layer by the cost model; None where it cannot tell layers apart."""
-    layers = [layer for layer in report.layers if layer.cost_lut][:MAX_ROWS]
-    if not layers:
-        return None
-    figure, axes = canvas(0.7 + 0.3 * len(layers), palette)
-    luts = [layer.cost_lut or 0.0 for layer in layers]
-    axes.barh(range(len(layers)), luts, 0.72, color=palette.accent)
-    for row, lut in enumerate(luts):
-        axes.annotate(
-            count(lut), (lut, row), (5, 0), textcoords="offset points", va="center",
-            color=palette.ink,
-        )  # fmt: skip
-    axes.set_yticks(range(len(layers)), [layer.name for layer in layers])
-    axes.set_ylim(len(layers) - 0.4, -0.6)
-    axes.set_xlim(0, 1.12 * max(luts))
-    axes.set_xlabel("LUT, cost model", color=palette.muted)
-    axes.tick_params(axis="y", length=0)
-    for label in axes.get_yticklabels():
-        label.set(color=palette.ink, parse_math=False)
-    axes.xaxis.grid(True, color=palette.line, linewidth=0.6)
-    axes.set_axisbelow(True)
-    return figure
 
 
 def roc_figure(report: Report, palette: Palette = THEMED) -> Figure | None:

@@ -26,6 +26,7 @@ from trigger_ml.report.sections import (
     TargetSection,
     VerdictRow,
 )
+from trigger_ml.report.trace_sections import Source
 
 __all__ = ["FILE_NAME", "HLS_SCHEMA", "SCHEMA", "Report", "load_report"]
 
@@ -36,7 +37,9 @@ HLS_SCHEMA: Final = "hls-only/1"
 
 
 class Report(Section):
-    """The whole of report.json. passed: there are verdicts, and every one passed."""
+    """The whole of report.json. passed: there are verdicts, and every one passed. sources: where
+    each figure is from; empty in reports of before there were any.
+    """
 
     schema_version: Literal[1] = Field(default=SCHEMA, alias="schema")
     passed: bool
@@ -53,6 +56,7 @@ class Report(Section):
     device: Device | None
     layers: tuple[Layer, ...]
     provenance: Provenance
+    sources: tuple[Source, ...] = ()
 
     @model_validator(mode="after")
     def _passed_follows_the_verdicts(self) -> Report:

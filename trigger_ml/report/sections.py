@@ -10,6 +10,7 @@ from trigger_ml.artifacts import Resources
 from trigger_ml.report.base import Section
 from trigger_ml.report.edge_sections import EdgeDetail
 from trigger_ml.report.image_sections import ImageStream, MaskDetail
+from trigger_ml.report.trace_sections import Span
 
 __all__ = [
     "Change",
@@ -133,7 +134,8 @@ class Latency(Section):
     """Clock cycles counted in simulation; ns at the target clock.
 
     stream: how a top that takes images as groups of columns is given them; cycles are then from
-    the first group in to the last one out.
+    the first group in to the last one out. timeline: what the clocks are spent on; empty where
+    it does not end at ``cycles``.
     """
 
     cycles: int | None
@@ -143,6 +145,7 @@ class Latency(Section):
     measured_by: str | None
     met: bool
     stream: ImageStream | None = None
+    timeline: tuple[Span, ...] = ()
 
 
 class Pipeline(Section):
@@ -234,7 +237,10 @@ class Range(Section):
 
 
 class Layer(Section):
-    """One node of the fixed-point graph. cost_lut: its share of the cost model."""
+    """One node of the fixed-point graph.
+
+    cost_lut: its share of the cost model; activations are in the layer before.
+    """
 
     name: str
     kind: str

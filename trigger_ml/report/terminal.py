@@ -9,8 +9,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from trigger_ml.report.bands import band_notes
 from trigger_ml.report.headline import Tile, device_name, headline, tiles
 from trigger_ml.report.schema import Report
+from trigger_ml.report.timing import timing_line
 from trigger_ml.report.vendor import vendor_figures
 from trigger_ml.report.words import count, witness_name
 
@@ -34,6 +36,11 @@ def terminal_summary(report: Report, page: Path | None = None) -> RenderableType
         Text(),
         _pairs(report),
     ]
+    notes = band_notes(report)
+    if notes:
+        parts += [Text(), *(Text(note, "dim") for note in notes)]
+    if line := timing_line(report):
+        parts += [Text(), Text(line, "dim")]
     if report.resources.vendor is not None:
         parts += [Text(), _vendor(report)]
     if report.failures:
@@ -62,7 +69,7 @@ def _answers(report: Report) -> Table:
 
 
 def _detail(tile: Tile) -> Text:
-    lines = [line for line in (tile.unit, *tile.detail) if line]
+    lines = [line for line in (tile.unit, *tile.detail[:1], tile.budget, *tile.detail[1:]) if line]
     return Text("; ".join(lines))
 
 

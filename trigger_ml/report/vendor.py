@@ -10,6 +10,7 @@ from trigger_ml.artifacts import Synthesis, Verdict
 from trigger_ml.report.measured import VENDORS, judged_section, origin_section, routed_slack
 from trigger_ml.report.schema import Report
 from trigger_ml.report.sections import Origin, VerdictRow
+from trigger_ml.report.sources import with_sources
 from trigger_ml.report.words import number, origin_name
 
 __all__ = ["VendorFigure", "vendor_figures", "with_vendor"]
@@ -97,7 +98,7 @@ def with_vendor(
         "versions": {**versions, **{item.origin: item.version for item in synthesis}},
     }
     # Through the checks of the schema: a copy of a model is not validated.
-    return Report.from_json(report.model_copy(update=changed).to_json())
+    return Report.from_json(with_sources(report.model_copy(update=changed)).to_json())
 
 
 def _on_resources(row: VerdictRow) -> bool:

@@ -28,7 +28,7 @@ from trigger_ml.graph.model import FixedGraph, Input, Node
 from trigger_ml.graph.types import Codes
 from trigger_ml.toolrun import Command, find_tool, require_tool, run
 
-__all__ = ["CSimulation", "build"]
+__all__ = ["CSimulation", "build", "compiler_version"]
 
 DRIVER: Final = Path(__file__).with_name("csim_driver.cpp")
 CHUNK: Final = 5000
@@ -139,6 +139,16 @@ class CSimulation:
                 f"the C simulation gave {raw.size} numbers for {len(values)} events of {width}"
             )
         return raw.reshape(len(values), width)
+
+
+def compiler_version(work: Path) -> str:
+    """Version of the g++ that :func:`build` compiles with. work: an existing folder.
+
+    Raises as :func:`build`.
+    """
+    purpose = "build the C simulation"
+    compiler = str(require_tool("g++", purpose))
+    return run(Command((compiler, "-dumpfullversion"), work, purpose)).output.strip()
 
 
 def build(project: HlsProject, network: FixedGraph, work: Path) -> CSimulation:

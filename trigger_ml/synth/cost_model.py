@@ -2,30 +2,26 @@
 
 LUTs are alkaid's own cost, which for 20 published jet networks was 0.88 to 1.03 of the LUTs that
 Vivado routed. Where the pipeline adds three terms at once, it is the cost with ternary adders,
-which vendor tools build and yosys does not: compare yosys with ``lut_binary_adders``.
+which vendor tools build and yosys does not. What yosys will count is predicted beside it, by
+:mod:`trigger_ml.synth.calibration`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
-from math import ceil
-from typing import Any, Final
+from typing import Any
 
 from alkaid.trace.passes import add_surrogate, dead_code_elimin, fuse_ternary_adders
 
 from trigger_ml.artifacts import Resources, Synthesis
+from trigger_ml.synth.alkaid_codes import Code
+from trigger_ml.synth.calibration import band, predicted
+from trigger_ml.synth.operation_counts import count_operations
 from trigger_ml.synth.shift_registers import count_registers
 
 __all__ = ["estimate", "stage_delays_ns"]
-
-ADD: Final = frozenset({0, 1})
-"""alkaid's opcodes of a + b and a - b."""
-TERNARY_ADD: Final = 11
-CARRY4_BITS: Final = 4
-TERNARY_COST: Final = 8 / 9
-"""Carry bits over cost of a ternary adder: alkaid charges one LUT more for every eight."""
 
 
 def estimate(
@@ -41,26 +37,31 @@ def estimate(
     it (``RTLModel(...).fsm``). layer_lut: the program's cost by layer. extra_ff: registers beside
     the core, such as the valid bits.
 
-    total.lut adds the LUTs that hold shift registers to the logic, total.ff is what is left as
-    flip-flops; both are split in details. total.carry8 counts half a CARRY8 for every four bits
-    begun, as yosys does. details: lut_logic, lut_shift_register, lut_binary_adders,
-    lut_ternary_adders (None where the program already has ternary adders), register_bits,
-    stages, stage_delays_ns, worst_stage_ns.
+    total.lut adds the LUTs that hold shift registers to the logic, as a vendor tool would count
+    them; it has every product in LUTs, and total.dsp says how many of them synthesis puts into
+    DSPs instead. total.ff is what is left as flip-flops. total.carry8 counts half a CARRY8 for
+    every four bits begun, as yosys does. details: lut_raw (total.lut), lut_logic,
+    lut_shift_register, lut_binary_adders, lut_ternary_adders (None where the program already has
+    ternary adders), register_bits, stages, stage_delays_ns, worst_stage_ns, and predicts and
+    band as :mod:`trigger_ml.synth.calibration` gives them.
     """
     started = time.perf_counter()
     stages = list(fsm.logic.values())
     lut = sum(float(stage.cost) for stage in stages)
     registers = count_registers(fsm)
-    binary = not any(op.opcode == TERNARY_ADD for op in program.ops)
+    counts = count_operations(fsm)
+    binary = not any(op.opcode == Code.SUM for op in program.ops)
     delays = stage_delays_ns(fsm)
     total = Resources(
         lut=lut + registers.srl_lut,
         ff=float(registers.ff + extra_ff),
-        dsp=0.0,
+        dsp=float(counts.dsp),
         bram36=0.0,
-        carry8=_carry4(op for stage in stages for op in stage.ops) / 2,
+        carry8=counts.carry4 / 2,
     )
+    assert total.lut is not None and total.ff is not None
     details = {
+        "lut_raw": total.lut,
         "lut_logic": lut,
         "lut_shift_register": registers.srl_lut,
         "lut_binary_adders": float(program.cost) if binary else None,
@@ -69,6 +70,8 @@ def estimate(
         "stages": len(stages),
         "stage_delays_ns": list(delays),
         "worst_stage_ns": max(delays, default=None),
+        "predicts": predicted(counts, registers.srl_lut, total.ff),
+        "band": band(total.lut, total.ff),
     }
     return Synthesis(
         origin="cost_model",
@@ -97,14 +100,3 @@ def stage_delays_ns(fsm: Any) -> tuple[float, ...]:
 def _with_ternary_adders(program: Any) -> Any:
     """The program as ``RTLModel(ternary_fuse=True)`` builds it."""
     return add_surrogate(dead_code_elimin(fuse_ternary_adders(program)), _skip_op8_cost=True)
-
-
-def _carry4(operations: Iterable[Any]) -> int:
-    """CARRY4 of all adders; alkaid's cost of one is the bits of its carry chain."""
-    count = 0
-    for op in operations:
-        if op.opcode in ADD:
-            count += ceil(op.cost / CARRY4_BITS)
-        elif op.opcode == TERNARY_ADD:
-            count += ceil(op.cost * TERNARY_COST / CARRY4_BITS)
-    return count

@@ -5,7 +5,8 @@ by the width of what it adds; activations and maxima cost by the bit. The consta
 (least squares of logarithms) to alkaid's cost model on the kernels and layers of the jet tagger,
 the muon segmenter, two edge classifiers and three small networks: a layer's LUTs and its delay
 scatter there by 17 %, and the worst are 0.75 and 1.56 times what they should be. Sums that layers
-share, and what a synthesizer makes of it all, are not in them.
+share, and what a synthesizer makes of it all, are not in them. How far whole networks are off that
+had no part in it is in ``calibration.yaml``, as ``rough_lut`` and ``rough_cycles``.
 :mod:`trigger_ml.synth.cost_model` counts instead of guessing.
 """
 

@@ -6,6 +6,7 @@ borders: the sum is what a whole synthesis would find, short of what a vendor to
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -15,13 +16,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from trigger_ml.artifacts import Resources, RtlProject, Synthesis
+from trigger_ml.synth.calibration import band, predicted
 from trigger_ml.synth.cost_model import estimate
-from trigger_ml.synth.yosys import find_engine, synthesize
+from trigger_ml.synth.operation_counts import Counts, count_operations
+from trigger_ml.synth.yosys import split_project, synthesize
+from trigger_ml.synth.yosys_cache import Cache
+from trigger_ml.synth.yosys_engine import find_engine
+from trigger_ml.synth.yosys_stages import map_stages
+from trigger_ml.synth.yosys_timing import joined_timing
 
-__all__ = ["KernelLogic", "estimate_stream", "synthesize_stream"]
+__all__ = ["KernelLogic", "estimate_stream", "kernel_project", "synthesize_stream"]
 
-AT_ONCE: Final = 2
-"""yosys processes side by side."""
 SHELL: Final = "shell"
 
 
@@ -52,7 +57,12 @@ def estimate_stream(kernels: Sequence[KernelLogic], shell_lut: float, shell_ff: 
         key: sum(item.details[key] * kernel.instances for kernel, item in found)
         for key in ("lut_logic", "lut_shift_register", "lut_binary_adders", "register_bits")
     }
+    counts = Counts()
+    for kernel in kernels:
+        counts = counts.plus(count_operations(kernel.fsm), kernel.instances)
+    assert total.lut is not None and total.ff is not None
     details = {
+        "lut_raw": total.lut,
         **summed,
         "lut_shell": shell_lut,
         "stages": len(delays),
@@ -60,6 +70,8 @@ def estimate_stream(kernels: Sequence[KernelLogic], shell_lut: float, shell_ff: 
         "stage_delays_ns": delays,
         "worst_stage_ns": max(delays, default=None),
         "kernels": _table({kernel.name: (item, kernel.instances) for kernel, item in found}),
+        "predicts": predicted(counts, summed["lut_shift_register"] + shell_lut, total.ff),
+        "band": band(total.lut, total.ff),
     }
     return Synthesis(
         origin="cost_model",
@@ -73,20 +85,25 @@ def estimate_stream(kernels: Sequence[KernelLogic], shell_lut: float, shell_ff: 
     )
 
 
-def synthesize_stream(project: RtlProject, *, work: Path) -> Synthesis:
+def synthesize_stream(project: RtlProject, *, work: Path, cache: Cache | None = None) -> Synthesis:
     """Count a streamed project's top by yosys, every kernel once.
 
+    The stages of all kernels are mapped side by side, and each only where the cache has it not.
     Raises as :func:`trigger_ml.synth.yosys.synthesize`.
     """
     assert project.stream is not None
     started = time.perf_counter()
     engine = find_engine()
     work.mkdir(parents=True, exist_ok=True)
-    parts = {name: _kernel_project(project, name) for name in project.stream.kernels}
+    parts = {name: kernel_project(project, name) for name in project.stream.kernels}
     parts[SHELL] = _shell_project(project, work)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    stages = [stage for part in parts.values() for stage in split_project(part).stages]
+    mapped = map_stages(stages, work / "stages", engine, cache=cache)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         running = {
-            name: pool.submit(synthesize, part, work=work / name, engine=engine)
+            name: pool.submit(
+                synthesize, part, work=work / name, engine=engine, cache=cache, mapped=mapped
+            )
             for name, part in parts.items()
         }
         found = {name: future.result() for name, future in running.items()}
@@ -103,6 +120,7 @@ def synthesize_stream(project: RtlProject, *, work: Path) -> Synthesis:
         "family": first.details["family"],
         "cells": dict(sorted(cells.items())),
         "kernels": _table({name: (item, counts[name]) for name, item in found.items()}),
+        **joined_timing([item.details for item in found.values()]),
     }
     return Synthesis(
         origin="yosys",
@@ -113,7 +131,7 @@ def synthesize_stream(project: RtlProject, *, work: Path) -> Synthesis:
     )
 
 
-def _kernel_project(project: RtlProject, name: str) -> RtlProject:
+def kernel_project(project: RtlProject, name: str) -> RtlProject:
     """One kernel as a project of its own: its module, its pipeline, alkaid's library."""
     assert project.stream is not None
     others = [re.escape(kernel) for kernel in project.stream.kernels if kernel != name]

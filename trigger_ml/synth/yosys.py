@@ -1,11 +1,12 @@
 """Open synthesis: yosys maps the Verilog to UltraScale+ cells, and we count them.
 
-The flow is that of ``synth_xilinx -family xcup``, spelled out so that yosys 0.23 (Debian) and 0.70
-(the pyosys wheel) run the same one, and without what a trigger network pays for and cannot use.
-On a network of 20,000 LUTs the LUTs stay within 1 % and it takes less than a third of the time:
+The flow is that of ``synth_xilinx -family xcup``, without what a trigger network pays for and
+cannot use. On a network of 20,000 LUTs the LUTs stay within 1 % and it takes less than a third of
+the time:
 
-- the stages of the core are mapped as modules of their own, so one that stands there twice is
-  mapped once; they are flattened before registers are merged and shift registers extracted;
+- the stages of the core are mapped as modules of their own, side by side, and each text once, in
+  this design or ever (:mod:`trigger_ml.synth.yosys_cache`); they are put together before registers
+  are merged and shift registers extracted;
 - ``abc`` in place of ``abc9``;
 - wires that are no more than a name are dropped early (``opt_clean -purge``);
 - the search for DSP cascades, which looks at every register, runs only where there is a DSP; that
@@ -13,167 +14,104 @@ On a network of 20,000 LUTs the LUTs stay within 1 % and it takes less than a th
 
 It is out of context: no pin and no clock buffers. There is no placement and no routing, and yosys
 knows no ternary adders: where RTL adds three terms at once it counts more LUTs than a vendor tool.
+Delays of the stages are estimates (:mod:`trigger_ml.synth.yosys_paths`).
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import shutil
-import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from trigger_ml.artifacts import Hdl, Resources, RtlProject, Synthesis
 from trigger_ml.errors import Blocker, ConfigError, ToolFailedError
 from trigger_ml.synth.cells import Counted, Group, count_cells
-from trigger_ml.toolrun import Command, require_tool, run
+from trigger_ml.synth.yosys_cache import Cache, digest_of
+from trigger_ml.synth.yosys_engine import PURPOSE, Engine, engine_version, find_engine
+from trigger_ml.synth.yosys_modules import STAGE, Split, read_sources, renamed, split_stages
+from trigger_ml.synth.yosys_paths import MODEL, Longest, longest_paths
+from trigger_ml.synth.yosys_script import COUNTS, SHELL, design_script
+from trigger_ml.synth.yosys_stages import Mapped, map_stages
+from trigger_ml.synth.yosys_timing import timing_details
+from trigger_ml.toolrun import Command, run
 
-__all__ = ["Engine", "Plan", "find_engine", "plan", "read_synthesis", "synthesize"]
-
-PURPOSE: Final = "count resources by open synthesis"
-RUN_SCRIPT: Final = (
-    "import sys; from pyosys import libyosys as yosys; "
-    "yosys.run_pass('script ' + sys.argv[1], yosys.Design())"
-)
-"""Python program that runs a yosys script; its status is 1 when yosys finds an error."""
+__all__ = ["Plan", "Result", "plan", "read_result", "split_project", "synthesize"]
 
 SCRIPT_NAME: Final = "synthesis.ys"
 LOG_NAME: Final = "yosys.log"
-STAGES_NAME: Final = "stages.json"
-COUNTS_NAME: Final = "counts.json"
-
-SCRIPT: Final = r"""# {top}: cells of an UltraScale+ part, out of context
-{read}
-read_verilog -lib +/xilinx/cells_sim.v
-read_verilog -lib +/xilinx/cells_xtra.v
-hierarchy -check -top {top}
-proc
-setattr -mod -unset keep_hierarchy *
-setattr -mod -set keep_hierarchy 1 {core}/c:* %M $paramod* %d
-flatten
-delete t:$scopeinfo
-opt_expr
-opt_clean -purge
-opt -nodffe -nosdff
-wreduce
-peepopt
-opt_clean -purge
-# multipliers
-memory_dff
-techmap -map +/mul2dsp.v -map +/xilinx/xcu_dsp_map.v -D DSP_A_MAXWIDTH=27 -D DSP_B_MAXWIDTH=18 \
-  -D DSP_A_MAXWIDTH_PARTIAL=18 -D DSP_A_MINWIDTH=2 -D DSP_B_MINWIDTH=2 -D DSP_Y_MINWIDTH=9 \
-  -D DSP_SIGNEDONLY=1 -D DSP_NAME=$__MUL27X18
-select a:mul2dsp
-setattr -unset mul2dsp
-opt_expr -fine
-wreduce
-select -clear
-xilinx_dsp -family xcup t:DSP48E2 %m
-chtype -set $mul t:$__soft_mul
-# adders, memories
-techmap -map +/cmp2lut.v -map +/cmp2lcu.v -D LUT_WIDTH=6
-alumacc
-opt
-{memories}
-memory_map
-opt -full
-techmap -map +/techmap.v -D LUT_SIZE=6 -map +/xilinx/arith_map.v
-# LUTs, stage by stage
-opt_expr -mux_undef -noclkinv
-opt_merge
-opt_dff
-opt_clean -purge
-abc -luts 2:2,3,6:5,10,20
-opt_clean -purge
-tee -q -o {stages} stat -json
-# registers, over the whole
-setattr -mod -unset keep_hierarchy *
-flatten
-delete t:$scopeinfo
-opt_merge
-opt_dff
-opt_clean -purge
-xilinx_srl -fixed -minlen 3
-dfflegalize -cell $_DFFE_?P?P_ 01 -cell $_SDFFE_?P?P_ 01 -cell $_DLATCH_?P?_ 01
-techmap -map +/xilinx/ff_map.v t:$_*DFF* t:$_DLATCH* %u
-techmap -map +/xilinx/lut_map.v -D LUT_WIDTH=6 t:$lut
-techmap -map +/xilinx/cells_map.v
-tee -q -o {counts} stat -json
-"""
-
-
-MAP_MEMORIES: Final = """memory -nomap
-opt_clean
-synth_xilinx -family xcup -run map_memory:map_ffram
-opt -fast -full"""
-NO_MEMORIES: Final = "memory_collect"
-MEMORY: Final = re.compile(r"\bcase[xz]?\b|\b(?:reg|logic|bit)\b[^;()]*?\w\s*\[[^;\]]*\]\s*[;=,]")
-"""A table (case) or an array in Verilog. Reading yosys's RAM libraries takes as long as mapping a
-small network, so it is done only for RTL that can have use for them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """A yosys. arguments: what runs the script whose name is put behind them."""
-
-    name: str
-    arguments: tuple[str, ...]
+TOP: Final = "trigger_ml_design"
+CORE: Final = "trigger_ml_core"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A synthesis before it runs. copies: source by its name in the work folder, in order."""
+    """A synthesis before it runs. files: texts by their names in the work folder."""
 
-    copies: Mapping[str, Path]
+    files: Mapping[str, str]
     script: str
     command: Command
 
 
-def find_engine() -> Engine:
-    """The pyosys wheel, in a process of its own, or else ``yosys`` on PATH.
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What yosys found in a design. version: its own. cells: of the whole, by type. paths: the
+    slowest through each stage, by its place ("0"); under the empty name those through none."""
 
-    Raises ToolMissingError when there is neither.
-    """
-    if importlib.util.find_spec("pyosys") is not None:
-        return Engine("pyosys", (sys.executable, "-c", RUN_SCRIPT))
-    return Engine("yosys", (str(require_tool("yosys", PURPOSE)), "-Q", "-T", "-s"))
+    version: str
+    cells: Mapping[str, int]
+    paths: Mapping[str, Longest]
 
 
-def plan(
-    project: RtlProject, work: Path, engine: Engine, *, timeout_s: float | None = None
-) -> Plan:
-    """What to copy, write and run to synthesize ``project.top`` in the folder ``work``.
+def split_project(project: RtlProject) -> Split:
+    """The stages of a project and the rest of its sources.
 
-    Sources get plain names there, so that no path reaches yosys. Raises ConfigError for RTL that
-    is not Verilog, and for a project without sources.
+    Raises ConfigError for RTL that is not Verilog, and for a project without sources.
     """
     if project.hdl is not Hdl.VERILOG or not project.sources:
         found = f"this project has {len(project.sources)} sources in {project.hdl.name}"
         raise ConfigError(
             Blocker("synthesis", f"yosys reads Verilog; {found}", "lower the design to Verilog")
         )
-    copies = {
-        f"{k:04d}_{re.sub(r'[^A-Za-z0-9_]', '_', source.stem)}{source.suffix.lower()}": source
-        for k, source in enumerate(project.sources)
+    return split_stages(project.top, project.core, read_sources(project))
+
+
+def plan(
+    project: RtlProject,
+    split: Split,
+    mapped: Mapping[str, Mapped],
+    work: Path,
+    engine: Engine,
+    *,
+    timeout_s: float | None = None,
+) -> Plan:
+    """What to write and run to synthesize ``project.top`` in the folder ``work``.
+
+    mapped: the stages of the split by name. Files, top, core and stages get names of ours, so
+    that no path reaches yosys, and what it finds depends on what the design is alone.
+    """
+    ours = {project.core: CORE, project.top: TOP}
+    ours |= {stage.name: _stage_name(k) for k, stage in enumerate(split.stages)}
+    read = {
+        f"source{k}{path.suffix.lower()}": renamed(text, ours)
+        for k, (path, text) in enumerate(split.rest.items())
     }
-    texts = (path.read_text(encoding="utf-8", errors="replace") for path in project.sources)
-    script = SCRIPT.format(
-        memories=MAP_MEMORIES if any(MEMORY.search(text) for text in texts) else NO_MEMORIES,
-        top=project.top,
-        core=project.core,
-        read="\n".join(
-            f"read_verilog {'-sv ' if name.endswith('.sv') else ''}{name}" for name in copies
-        ),
-        stages=STAGES_NAME,
-        counts=COUNTS_NAME,
+    netlists = {f"stage{k}.il": mapped[stage.name].rtlil for k, stage in enumerate(split.stages)}
+    script = design_script(
+        TOP,
+        read,
+        {_stage_name(k): file for k, file in enumerate(netlists)},
+        [stage.text for stage in split.stages],
     )
     command = Command((*engine.arguments, SCRIPT_NAME), work, PURPOSE, timeout_s=timeout_s)
-    return Plan(copies, script, command)
+    return Plan({**netlists, **read}, script, command)
+
+
+def _stage_name(place: int) -> str:
+    return f"{STAGE}_{place}"
 
 
 def synthesize(
@@ -182,57 +120,98 @@ def synthesize(
     work: Path,
     progress: Callable[[int, int], None] | None = None,
     engine: Engine | None = None,
+    cache: Cache | None = None,
+    mapped: Mapping[str, Mapped] | None = None,
     timeout_s: float | None = None,
 ) -> Synthesis:
     """Count the LUTs, registers, DSPs, block RAMs and carry chains of a project's top.
 
-    work: folder that keeps the script, the log and yosys's own counts; made if need be.
+    work: folder that keeps the scripts, the log and yosys's own counts; made if need be.
     progress: called with (0, 1) before and (1, 1) after. engine: find_engine() when None.
+    cache: results of earlier runs, which are the same as new ones. mapped: stages that were
+    mapped before, by name. timeout_s: for each run of yosys.
     Raises ConfigError for what is not Verilog, ToolMissingError without a yosys, and
     ToolFailedError when it fails, or leaves no count, no cell, or a cell that it did not map.
     """
     started = time.perf_counter()
     engine = engine or find_engine()
-    planned = plan(project, work, engine, timeout_s=timeout_s)
-    work.mkdir(parents=True, exist_ok=True)
-    for name in (COUNTS_NAME, STAGES_NAME):
-        (work / name).unlink(missing_ok=True)
-    for name, source in planned.copies.items():
-        shutil.copyfile(source, work / name)
-    (work / SCRIPT_NAME).write_text(planned.script, encoding="utf-8")
+    split = split_project(project)
     if progress:
         progress(0, 1)
-    run(planned.command, log=work / LOG_NAME)
+    if mapped is None:
+        mapped = map_stages(split.stages, work / "stages", engine, cache=cache, timeout_s=timeout_s)
+    planned = plan(project, split, mapped, work, engine, timeout_s=timeout_s)
+    inside = [mapped[stage.name].longest for stage in split.stages]
+    digest = _digest(planned, engine) if cache else ""
+    result = _kept(cache, digest) if cache else None
+    if result is None:
+        _execute(planned, work)
+        result = read_result(work, project, inside)
+        if cache:
+            cache.put(digest, asdict(result))
+            cache.trim()
     if progress:
         progress(1, 1)
-    return read_synthesis(work, project, engine, time.perf_counter() - started)
+    return _synthesis(engine, split, mapped, result, time.perf_counter() - started)
 
 
-def read_synthesis(work: Path, project: RtlProject, engine: Engine, seconds: float) -> Synthesis:
-    """Read what a finished run left in its work folder. Raises ToolFailedError as synthesize."""
-    version, modules = _read_stat(work / COUNTS_NAME)
-    cells = modules.get(project.top)
+def _execute(planned: Plan, work: Path) -> None:
+    work.mkdir(parents=True, exist_ok=True)
+    for name in (COUNTS, SHELL):
+        (work / name).unlink(missing_ok=True)
+    for name, text in {**planned.files, SCRIPT_NAME: planned.script}.items():
+        (work / name).write_text(text, encoding="utf-8")
+    run(planned.command, log=work / LOG_NAME)
+
+
+def read_result(work: Path, project: RtlProject, inside: Sequence[Longest]) -> Result:
+    """Read what a finished run left in its work folder.
+
+    inside: the slowest path of each stage by itself. Raises ToolFailedError.
+    """
+    version, modules = _read_stat(work / COUNTS)
+    cells = modules.get(TOP)
     if not cells:
         raise ToolFailedError(
             f"could not {PURPOSE}: yosys found no cell in {project.top}; "
-            f"modules in {work / COUNTS_NAME}: {', '.join(modules) or 'none'}"
+            f"modules in {work / COUNTS}: {', '.join(modules) or 'none'}"
         )
-    counted = count_cells({cell: n for cell, n in cells.items() if cell != "$scopeinfo"})
-    unmapped = sorted(cell for cell in counted.unknown if cell.startswith("$"))
+    unmapped = sorted(cell for cell in cells if cell.startswith("$") and cell != "$scopeinfo")
     if unmapped:
         raise ToolFailedError(
             f"could not {PURPOSE}: yosys left cells that it did not map: {', '.join(unmapped)}; "
             f"see {work / LOG_NAME}"
         )
-    _, stages = _read_stat(work / STAGES_NAME)
-    by_module = {
-        name: _stage(found) for name, found in stages.items() if name != project.top and found
-    }
+    try:
+        shell = json.loads((work / SHELL).read_text(encoding="utf-8"))["modules"][TOP]
+        found = longest_paths(shell, {_stage_name(k): path for k, path in enumerate(inside)})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ToolFailedError(
+            f"could not {PURPOSE}: yosys ended well but left no netlist {SHELL} in {work}: "
+            f"{error!r}"
+        ) from error
+    paths = {name.removeprefix(f"{STAGE}_"): path for name, path in found.items()}
+    return Result(version, cells, paths)
+
+
+def _synthesis(
+    engine: Engine,
+    split: Split,
+    mapped: Mapping[str, Mapped],
+    result: Result,
+    seconds: float,
+) -> Synthesis:
+    counted = count_cells({k: n for k, n in result.cells.items() if k != "$scopeinfo"})
+    names = [stage.name for stage in split.stages]
+    by_module = {name: _stage(mapped[name].cells) for name in names if mapped[name].cells}
     return Synthesis(
         origin="yosys",
-        version=version,
+        version=result.version,
         total=counted.resources,
-        details=_details(engine, cells, counted, by_module),
+        details={
+            **_details(engine, result.cells, counted, by_module),
+            **timing_details(names, [mapped[name].longest for name in names], result.paths),
+        },
         seconds=seconds,
     )
 
@@ -260,6 +239,27 @@ def _stage(cells: Mapping[str, int]) -> Resources:
     luts = {"LUT6" if cell == "$lut" else cell: number for cell, number in cells.items()}
     found = count_cells(luts).resources
     return Resources(lut=found.lut, dsp=found.dsp, bram36=found.bram36, carry8=found.carry8)
+
+
+def _digest(planned: Plan, engine: Engine) -> str:
+    """Of all that a result follows from."""
+    return digest_of(
+        {
+            "engine": engine.name,
+            "yosys": engine_version(engine),
+            "script": planned.script,
+            "files": dict(planned.files),
+            "delays": MODEL,
+        }
+    )
+
+
+def _kept(cache: Cache, digest: str) -> Result | None:
+    found = cache.get(digest)
+    if found is None:
+        return None
+    paths = {place: Longest(**path) for place, path in found["paths"].items()}
+    return Result(found["version"], found["cells"], paths)
 
 
 def _read_stat(path: Path) -> tuple[str, dict[str, dict[str, int]]]:
