@@ -20,6 +20,7 @@ import click
 from trigger_ml import __version__
 from trigger_ml.cli_compress import compress, explore
 from trigger_ml.cli_explain import explain
+from trigger_ml.cli_fit import fit_command, fitted
 from trigger_ml.cli_hls import checked, compile_hls, report_hls
 from trigger_ml.cli_inspect import diff, inspect
 from trigger_ml.cli_muons import data_muons, show, train_muons
@@ -64,6 +65,7 @@ def cli() -> None:
 @click.option("--no-synth-cache", is_flag=True, help="Map all RTL anew, and keep nothing of it.")
 @click.option("--quick", is_flag=True, help="Leave synthesis out.")
 @click.option("--hls-only", is_flag=True, help="No RTL: hls4ml's project, held to the model.")
+@click.option("--fit", is_flag=True, help="Choose pipeline and throughput for the budget first.")
 @click.option("--json", "as_json", is_flag=True, help="Print report.json on standard output.")
 def compile_command(
     model: Path,
@@ -81,6 +83,7 @@ def compile_command(
     no_synth_cache: bool,
     quick: bool,
     hls_only: bool,
+    fit: bool,
     as_json: bool,
 ) -> None:
     """Compile MODEL to firmware, simulate it, check it and report."""
@@ -93,12 +96,15 @@ def compile_command(
         "firmware.backend": backend,
         "firmware.output": "softmax" if keep_softmax else None,
         "firmware.rtl": False if hls_only else None,
+        "firmware.fit": fit or None,
         "verify.simulator": simulator,
         "verify.synth": synth,
         "verify.synth_cache": False if no_synth_cache else None,
         "verify.synthesis": False if quick else None,
     }
     config = config_for(model, config_file, overrides, data, clock)
+    if config.firmware.fit:
+        config = fitted(model, config, data)
     _compile(model, config, data, output, as_json)
 
 
@@ -284,6 +290,7 @@ train.add_command(train_tracks)
 cli.add_command(compress)
 cli.add_command(explain)
 cli.add_command(explore)
+cli.add_command(fit_command)
 cli.add_command(inspect)
 cli.add_command(diff)
 cli.add_command(route)

@@ -104,9 +104,10 @@ class Firmware(_Section):
     """Clock period over the longest estimated logic delay of a pipeline stage; the rest is for
     routing. 20 published networks whose longest stages were estimated at about 3.2 ns routed at
     2.6 to 4.9 ns (median 3.3), so 1.5 covers the worst of them; it is no timing closure."""
-    adder_depth: int = Field(default=2, ge=0)
-    """Levels of adders that a constant matrix product may take beyond the fewest possible. More
-    let it share more sums, so it costs fewer LUTs; fewer can save a clock of latency."""
+    adder_depth: int = Field(default=2, ge=-1)
+    """Levels of adders that a constant matrix product may take beyond the fewest possible; -1 is
+    any number. More let it share more sums, so it costs fewer LUTs; fewer can save a clock of
+    latency."""
     columns_per_clock: int | None = Field(default=None, ge=1)
     """Columns of an image that a network with convolutions takes each clock; as many as
     budget.ii_ns needs when None."""
@@ -115,6 +116,9 @@ class Firmware(_Section):
     has to say of it, such as hits that were left out. For networks with convolutions."""
     softmax_bits: int = Field(default=10, ge=4, le=14)
     """Address width of the two softmax tables, for output: softmax."""
+    fit: bool = False
+    """Choose routing_margin, adder_depth and columns_per_clock for the budget, by the cost model;
+    those of them that are given here stay as they are. A build holds what was chosen."""
     rtl: bool = True
     """Make RTL. Without it there is hls4ml's project alone, whose C simulation is held to
     verify.decision_agreement and verify.output_error; recurrent layers need it off."""

@@ -38,6 +38,7 @@ from trigger_ml.frontends.client import Frontend
 from trigger_ml.graph.interpreter import evaluate
 from trigger_ml.graph.model import FixedGraph, Softmax
 from trigger_ml.graph.types import Codes
+from trigger_ml.lower.retime import cut
 from trigger_ml.lower.rtl import pipeline
 from trigger_ml.lower.stream.write import StreamLogic
 from trigger_ml.measure_edges import edge_decisions, judge_edges
@@ -49,6 +50,7 @@ from trigger_ml.simulate.rtl import cosimulate, simulator
 from trigger_ml.simulate.vectors import CORNERS, EVENTS
 from trigger_ml.synth.cost_model import estimate
 from trigger_ml.synth.devices import share
+from trigger_ml.synth.layer_costs import layer_costs, with_layer_costs
 from trigger_ml.synth.stream import synthesize_stream
 from trigger_ml.synth.yosys import synthesize
 from trigger_ml.synth.yosys_cache import open_cache
@@ -244,9 +246,13 @@ def _estimate(design: Design) -> Synthesis:
     config, logic = design.config, design.logic
     if isinstance(logic, StreamLogic):
         return count_stream(logic)
-    fsm = pipeline(logic, config.target, config.firmware.routing_margin)
+    margin = config.firmware.routing_margin
+    fsm = pipeline(logic, config.target, margin)
     cycles = design.rtl[Hdl.VERILOG].latency_cycles
-    return estimate(logic.program, fsm, layer_lut=logic.layer_cost, extra_ff=cycles)
+    counted = estimate(logic.program, fsm, layer_lut=logic.layer_cost, extra_ff=cycles)
+    stage_ns = 1e3 / config.target.clock_mhz / margin
+    layers = layer_costs(logic.layer_programs, lambda program: cut(program, stage_ns))
+    return with_layer_costs(counted, layers)
 
 
 def _c_simulation(

@@ -25,6 +25,7 @@ from trigger_ml.events import Events, read_events
 from trigger_ml.float_models import FixedPointModel, choose_types, is_float
 from trigger_ml.frontends.client import firmware_graph, open_model, reader_name, top_name
 from trigger_ml.graph.model import FixedGraph
+from trigger_ml.hls_project_estimate import hls_estimate
 from trigger_ml.lower.build import trace_firmware, write_firmware
 from trigger_ml.measure import check_source, measure
 from trigger_ml.measure_masks import mask_grid
@@ -92,6 +93,9 @@ def compile_model(request: Request, listener: Listener | None = None) -> Compile
     if not config.firmware.rtl:
         what, fix = "this makes RTL", "call trigger_ml.hls_only.compile_hls_only"
         raise ConfigError(Blocker("firmware.rtl: false", what, fix))
+    if config.firmware.fit:
+        what, fix = "nothing was chosen yet", "call trigger_ml.fit.run.fit_model, compile fitted()"
+        raise ConfigError(Blocker("firmware.fit", what, fix))
     device = required_device(request.model, config, request.data)
     require_programs(config)
     top = top_name(request.output or request.model)
@@ -319,6 +323,7 @@ def _report(
             ranges=found.ranges,
             physics=found.physics.to_json() if found.physics else None,
             timeline=timeline(design.logic, found.cosim.latency_cycles),
+            hls_estimate=hls_estimate(design),
             timing_s={
                 **clock.seconds,
                 "rtl_build": found.cosim.build_seconds,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,15 @@ from trigger_ml.lower.replay import replay
 from trigger_ml.lower.retime import cut
 from trigger_ml.lower.wrapper import Core, write_wrapper
 
-__all__ = ["Logic", "pipeline", "sound_trace", "trace_graph", "write_core", "write_rtl"]
+__all__ = [
+    "Logic",
+    "pipeline",
+    "sound_trace",
+    "trace_graph",
+    "trace_program",
+    "write_core",
+    "write_rtl",
+]
 
 PROBES: Final = 2000
 """Draws on which an optimization must change nothing."""
@@ -39,12 +48,14 @@ class Logic:
 
     layer_cost: estimated LUTs by layer; activations count with the layer before them.
     layer_delay: estimated logic delay from the inputs to the end of each layer, in ns.
+    layer_programs: alkaid's program from the inputs to the end of each layer.
     """
 
     graph: FixedGraph
     program: Any
     layer_cost: Mapping[str, float]
     layer_delay: Mapping[str, float]
+    layer_programs: Mapping[str, Any] = field(default_factory=dict)
 
     def predict(self, codes: Codes) -> Codes:
         """alkaid's own interpreter on rows of input codes, shape (events, input_size)."""
@@ -57,14 +68,29 @@ def trace_graph(graph: FixedGraph, adder_depth: int = Firmware().adder_depth) ->
     """Trace a graph. Raises ModelError for what alkaid cannot express.
 
     adder_depth: levels of adders that a constant matrix product may take beyond its shortest
-    form, to share more of them.
+    form, to share more of them; -1 is any number.
     """
+    edges, inputs, program = _traced(graph, adder_depth)
+    programs = _by_layer(graph, edges, inputs, program)
+    ends = [0.0, *(partial.cost for partial in programs.values())]
+    cost = {
+        layer: end - start for layer, (start, end) in zip(programs, pairwise(ends), strict=True)
+    }
+    delay = {layer: float(partial.latency[1]) for layer, partial in programs.items()}
+    return Logic(graph, program, cost, delay, programs)
+
+
+def trace_program(graph: FixedGraph, adder_depth: int) -> Any:
+    """alkaid's program of a graph, as in :func:`trace_graph`, without what each layer takes."""
+    return _traced(graph, adder_depth)[-1]
+
+
+def _traced(graph: FixedGraph, adder_depth: int) -> tuple[Mapping[str, Any], Any, Any]:
+    """The symbols on every edge, those of the inputs in a row, and the program."""
     edges = replay(graph, adder_depth)
     inputs = np.concatenate([np.ravel(edges[node.name]) for node in graph.input_nodes])
     outputs = np.concatenate([np.ravel(edges[name]) for name in graph.outputs])
-    program = sound_trace(inputs, outputs)
-    cost, delay = _by_layer(graph, edges, inputs, program)
-    return Logic(graph, program, cost, delay)
+    return edges, inputs, sound_trace(inputs, outputs)
 
 
 def sound_trace(inputs: Any, outputs: Any) -> Any:
@@ -176,8 +202,8 @@ def _collect(source: Path, top: str, core: str, suffix: str, directory: Path) ->
 
 def _by_layer(
     graph: FixedGraph, edges: Mapping[str, Any], inputs: Any, program: Any
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Cost and delay at the end of each group of a layer and the activations after it."""
+) -> dict[str, Any]:
+    """Programs that end with each group of a layer and the activations after it."""
     groups: list[tuple[str, str]] = []
     for node in graph.nodes:
         if isinstance(node.operation, Input):
@@ -186,14 +212,8 @@ def _by_layer(
             groups.append((node.name, node.name))
         else:
             groups[-1] = (groups[-1][0], node.name)
-    cost: dict[str, float] = {}
-    delay: dict[str, float] = {}
-    before = 0.0
-    for position, (layer, last) in enumerate(groups):
-        partial = program
-        if position < len(groups) - 1:
-            partial = trace(inputs, np.ravel(edges[last]), keep_dead_inputs=True)
-        cost[layer] = partial.cost - before
-        delay[layer] = float(partial.latency[1])
-        before = partial.cost
-    return cost, delay
+    found = {
+        layer: trace(inputs, np.ravel(edges[last]), keep_dead_inputs=True)
+        for layer, last in groups[:-1]
+    }
+    return {**found, **{layer: program for layer, _ in groups[-1:]}}

@@ -11,6 +11,7 @@ from trigger_ml.graph.model import Node
 from trigger_ml.graph.operations import WEIGHTED
 from trigger_ml.report.edge_sections import EdgeDetail
 from trigger_ml.report.gaps import missing
+from trigger_ml.report.hls_estimate import hls_section
 from trigger_ml.report.image_sections import MaskDetail
 from trigger_ml.report.inputs import ReportInputs
 from trigger_ml.report.measured import (
@@ -87,6 +88,7 @@ def build_report(inputs: ReportInputs) -> Report:
         pipeline=pipeline,
         device=inputs.device,
         layers=tuple(_layer(node, inputs) for node in inputs.graph.nodes),
+        hls_estimate=hls_section(inputs.hls_estimate),
         provenance=Provenance(
             graph_sha256=inputs.graph.digest,
             seed=inputs.vectors.seed,
@@ -195,5 +197,8 @@ def _layer(node: Node, inputs: ReportInputs) -> Layer:
         zero_weights=zeros,
         weight_type=weight_type,
         cost_lut=mine.lut if mine else None,
+        cost_ff=mine.ff if mine else None,
+        cost_carry8=mine.carry8 if mine else None,
+        cost_delay_ns=cost.details.get("layer_delay_ns", {}).get(node.name) if cost else None,
         range=seen.to_range(node.type) if seen else None,
     )

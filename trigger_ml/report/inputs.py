@@ -28,7 +28,8 @@ class ReportInputs:
     EdgeComparison. inexact_layers: source layers whose own float arithmetic is not exact, and
     why; with one, a mismatch with the source is reported but is no failure. timeline: what the
     clocks of the latency are spent on. witnesses: those that must have been measured. files:
-    SHA-256 by path in the build. timing_s: wall times in seconds.
+    SHA-256 by path in the build. timing_s: wall times in seconds. hls_estimate: to_json() of an
+    HlsEstimate.
     """
 
     config: Config
@@ -51,6 +52,7 @@ class ReportInputs:
     timing_s: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     timeline: tuple[Span, ...] = ()
+    hls_estimate: Mapping[str, Any] | None = None
     commands: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     created_utc: str | None = None

@@ -14,6 +14,7 @@ from trigger_ml.report.edge_words import (
     truncation_note,
 )
 from trigger_ml.report.headline import device_name, headline, physics_missing, tiles
+from trigger_ml.report.hls_estimate_words import hls_lines
 from trigger_ml.report.image_sections import MaskDetail
 from trigger_ml.report.image_words import (
     flip_words,
@@ -179,6 +180,7 @@ def _resources(report: Report) -> Iterator[str]:
     yield ""
     yield from _vendor(report)
     yield from _kernels(report)
+    yield from hls_lines(report.hls_estimate)
 
 
 def _vendor(report: Report) -> Iterator[str]:

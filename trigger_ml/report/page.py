@@ -25,6 +25,7 @@ from trigger_ml.report import (
 )
 from trigger_ml.report.bands import band_notes
 from trigger_ml.report.headline import device_name, headline, physics_missing, tiles
+from trigger_ml.report.hls_estimate_words import HLS_HEADS, hls_cells, hls_total
 from trigger_ml.report.schema import SCHEMA, Report
 from trigger_ml.report.sections import Layer, PhysicsDetail
 from trigger_ml.report.sources import report_sources
@@ -126,6 +127,10 @@ def html_page(report: Report) -> str:
         band_notes=band_notes(report),
         kernels=kernels,
         missing=words.MISSING,
+        hls_heads=HLS_HEADS,
+        hls_rows=[*hls_cells(report.hls_estimate), hls_total(report.hls_estimate)]
+        if report.hls_estimate
+        else [],
         timing_note=words.timing_note(pipeline.timing, pipeline.routing_margin, pipeline.slack_ns),
         waterfall_note=_waterfall_note(report),
         mapped_note=mapped_note,

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from trigger_ml.errors import BuildError
+from trigger_ml.report.hls_estimate import HlsEstimateSection
 from trigger_ml.report.sections import (
     Device,
     Fidelity,
@@ -38,7 +39,8 @@ HLS_SCHEMA: Final = "hls-only/1"
 
 class Report(Section):
     """The whole of report.json. passed: there are verdicts, and every one passed. sources: where
-    each figure is from; empty in reports of before there were any.
+    each figure is from; empty in reports of before there were any. hls_estimate: of the HLS
+    project, by rules of thumb; no other section has its figures.
     """
 
     schema_version: Literal[1] = Field(default=SCHEMA, alias="schema")
@@ -57,6 +59,7 @@ class Report(Section):
     layers: tuple[Layer, ...]
     provenance: Provenance
     sources: tuple[Source, ...] = ()
+    hls_estimate: HlsEstimateSection | None = None
 
     @model_validator(mode="after")
     def _passed_follows_the_verdicts(self) -> Report:

@@ -239,7 +239,8 @@ class Range(Section):
 class Layer(Section):
     """One node of the fixed-point graph.
 
-    cost_lut: its share of the cost model; activations are in the layer before.
+    cost_lut, cost_ff, cost_carry8: its share of the cost model; activations are in the layer
+    before. cost_delay_ns: estimated logic delay that it adds, without routing.
     """
 
     name: str
@@ -254,6 +255,9 @@ class Layer(Section):
     zero_weights: int | None = None
     weight_type: str | None = None
     cost_lut: float | None = None
+    cost_ff: float | None = None
+    cost_carry8: float | None = None
+    cost_delay_ns: float | None = None
     range: Range | None = None
 
 

@@ -11,6 +11,8 @@ from rich.text import Text
 
 from trigger_ml.report.bands import band_notes
 from trigger_ml.report.headline import Tile, device_name, headline, tiles
+from trigger_ml.report.hls_estimate import HLS_ESTIMATE
+from trigger_ml.report.hls_estimate_words import hls_line
 from trigger_ml.report.schema import Report
 from trigger_ml.report.timing import timing_line
 from trigger_ml.report.vendor import vendor_figures
@@ -39,6 +41,8 @@ def terminal_summary(report: Report, page: Path | None = None) -> RenderableType
     notes = band_notes(report)
     if notes:
         parts += [Text(), *(Text(note, "dim") for note in notes)]
+    if report.hls_estimate is not None:
+        parts += [Text(), Text(f"{HLS_ESTIMATE}  {hls_line(report.hls_estimate)}", "dim")]
     if line := timing_line(report):
         parts += [Text(), Text(line, "dim")]
     if report.resources.vendor is not None:

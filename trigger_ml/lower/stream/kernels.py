@@ -16,7 +16,7 @@ from trigger_ml.lower.rtl import sound_trace
 from trigger_ml.lower.stream.layout import KernelPlan
 from trigger_ml.lower.wrapper import Core
 
-__all__ = ["BORDER_NS", "Kernel", "trace_kernel"]
+__all__ = ["BORDER_NS", "Kernel", "cut_kernel", "trace_kernel"]
 
 BORDER_NS: Final = 0.3
 """Logic before a kernel's first stage: the gate that makes taps outside the image zero. One LUT
@@ -68,7 +68,11 @@ def trace_kernel(
     edges = replay(plan.graph, adder_depth)
     inputs = np.concatenate([_by_columns(edges[node.name]) for node in plan.graph.input_nodes])
     outputs = _by_columns(edges[plan.graph.outputs[0]])
-    program = sound_trace(inputs, outputs)
+    return cut_kernel(plan, sound_trace(inputs, outputs), target, routing_margin)
+
+
+def cut_kernel(plan: KernelPlan, program: Any, target: Target, routing_margin: float) -> Kernel:
+    """A kernel of a program that was traced before, cut for the target clock."""
     stage_ns = 1e3 / target.clock_mhz / routing_margin
     fsm = cut(program, stage_ns, register_inputs=False, input_ns=BORDER_NS)
     return Kernel(plan, program, fsm, Core.of_fsm(plan.name, fsm).latency_cycles)
