@@ -34,9 +34,9 @@ __all__ = [
     "slower",
 ]
 
-FAR: Final = 2.0
-"""Times the LUTs of a part: what rules of thumb say is that much too large does not fit it, as
-they are wrong by less (:mod:`trigger_ml.synth.rough`)."""
+FAR: Final = 4.0
+"""Times the LUTs of a part: what rules of thumb say is that much too large does not fit it, as at
+worst they said 3.6 times what the cost model did (docs/resources.md)."""
 
 
 @dataclass(frozen=True, slots=True)
