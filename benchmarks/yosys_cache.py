@@ -8,6 +8,7 @@ was found before. Fails where the counts differ. Each run is a process of its ow
 
 from __future__ import annotations
 
+import argparse
 import resource
 import sys
 import tempfile
@@ -84,9 +85,9 @@ def compare(build: Path) -> bool:
 
 def main() -> None:
     """Measure every build that is named."""
-    builds = [Path(name) for name in sys.argv[1:]]
-    if not builds:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("builds", type=Path, nargs="+", metavar="BUILD")
+    builds = parser.parse_args().builds
     sys.exit(0 if all([compare(build) for build in builds]) else 1)
 
 
