@@ -190,3 +190,9 @@ def test_quantizer_text_and_dictionary_mean_the_same() -> None:
 def test_quantizers_that_are_not_fixed_point(call: str) -> None:
     with pytest.raises(ModelError):
         canonical_quantizer(call, "layer fc1")
+
+
+def test_a_saved_graph_is_no_keras_file() -> None:
+    with pytest.raises(ModelError, match="is packed, and only Keras files") as caught:
+        read_keras(Path(__file__).parents[1] / "data" / "tiny.fml")
+    assert "compile and inspect take .fml" in str(caught.value)

@@ -17,6 +17,7 @@ from typing import Any, Final
 import h5py
 
 from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.frontends.fml_archive import GZIP_START
 from trigger_ml.frontends.hdf5_copy import copied
 from trigger_ml.frontends.keras_config import LayerReader, read_layers
 from trigger_ml.frontends.keras_folding import fold
@@ -78,6 +79,9 @@ def read_keras(
     if path.suffix.lower() == ".onnx":
         fix = "build the network in Keras and copy its weights (docs/pytorch.md)"
         raise ModelError(Blocker(str(path), "is ONNX, and only Keras files are read here", fix))
+    if data.startswith(GZIP_START):
+        fix = "give the model that hls4ml converted; compile and inspect take .fml"
+        raise ModelError(Blocker(str(path), "is packed, and only Keras files are read here", fix))
     if data.startswith(ZIP_START):
         config, weights = _read_zip(data, path)
     elif data.startswith(JSON_STARTS):
