@@ -95,6 +95,7 @@ def compare_with_default(
         with clock.stage("load", "read the model"):
             frontend = open_model(model, config, work)
         with frontend:
+            top = frontend.free_name(top)
             with clock.stage("own", "convert it as compile does"):
                 network, _ = frontend.convert(config, work / "own", top)
             with clock.stage("default", "convert it as hls4ml does by default"):

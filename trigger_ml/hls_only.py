@@ -194,6 +194,7 @@ def _convert(
         recurrent = open_recurrent(file, config, scratch)
         frontend = recurrent or open_model(file, config, scratch)
     with frontend:
+        top = frontend.free_name(top)
         with clock.stage("lower_hls", f"hls4ml project ({config.firmware.backend})"):
             if recurrent is not None:
                 ports, project, layers = write_project(frontend, config, directory, top)

@@ -109,6 +109,7 @@ def compile_model(request: Request, listener: Listener | None = None) -> Compile
         with clock.stage("load", _reading(model)):
             frontend = opened_model(model, config, scratch, request.data)
         with frontend:
+            top = frontend.free_name(top)
             with clock.stage("lower_hls", f"hls4ml project ({config.firmware.backend})") as at:
                 network, hls = frontend.convert(config, stage / "hls", top)
                 at.note = require_rough_room(firmware_graph(network, config), config, device)

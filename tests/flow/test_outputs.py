@@ -23,6 +23,13 @@ def test_decisions_in_the_rtl(tmp_path: Path, output: str, shape: tuple[int, ...
     assert load_build(outcome.folder).firmware.output_nodes[0].shape == shape
 
 
+def test_a_folder_of_the_name_of_a_layer(tmp_path: Path) -> None:
+    """In hls4ml's C++ the function and the input's array would have the same name."""
+    outcome = compile_model(Request(TINY, quick(), output=tmp_path / "features"))
+    assert outcome.report.passed, outcome.report.failures
+    assert load_build(outcome.folder).hls.top == "nn_features"
+
+
 def test_the_softmax_says_how_many_decisions_it_changes(softmax_build: Path) -> None:
     verdicts = {verdict.name: verdict.message for verdict in load_report(softmax_build).verdicts}
     assert "decisions differ from the float softmax" in verdicts["softmax decisions"]

@@ -147,6 +147,10 @@ class Frontend:
             notes=(*file.notes, *answer.get("notes", ())),
         )
 
+    def free_name(self, top: str) -> str:
+        """A name for the firmware that no layer has; in hls4ml's C++ the two would meet."""
+        return f"nn_{top}" if any(name == top for name, _ in self.source.layers) else top
+
     def convert(self, config: Config, directory: Path, top: str) -> tuple[FixedGraph, HlsProject]:
         """Write the hls4ml project into ``directory`` and return the graph it computes.
 
