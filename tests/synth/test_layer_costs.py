@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from alkaid.trace import FVArray, HWConfig, trace
 
 from tests.graph.networks import chain
 from trigger_ml.graph.types import FixedType, Overflow, Rounding
@@ -28,6 +29,7 @@ def test_layers_make_up_the_network(logic: Logic) -> None:
     assert len(found) == 3
     assert sum(item.ff for item in found.values()) == counted.total.ff
     assert sum(item.carry8 for item in found.values()) == counted.total.carry8
+    assert sum(item.dsp for item in found.values()) == counted.total.dsp == 0
     assert sum(item.stages for item in found.values()) == counted.details["stages"]
     ends = np.cumsum([item.delay_ns for item in found.values()])
     assert list(ends) == pytest.approx(list(logic.layer_delay.values()))
@@ -39,6 +41,18 @@ def test_layers_make_up_the_network(logic: Logic) -> None:
     assert told.by_layer[first].ff == found[first].ff
     assert told.details["layer_delay_ns"][first] == found[first].delay_ns
     assert told.total == counted.total
+
+
+def test_a_product_is_the_dsp_of_its_layer() -> None:
+    size = np.array([8, 8])
+    x = FVArray.from_kif(np.ones_like(size), size - 1, 0 * size, HWConfig(1, -1, -1), 0.0)
+    outputs = {"sum": x[0] + x[1], "product": (x[0] + x[1]) * x[1]}
+    programs = {
+        name: trace(x, FVArray(np.array([output])), keep_dead_inputs=True)
+        for name, output in outputs.items()
+    }
+    found = layer_costs(programs, lambda program: cut(program, STAGE_NS))
+    assert {name: cost.dsp for name, cost in found.items()} == {"sum": 0, "product": 1}
 
 
 def test_large_networks_are_not_cut_layer_by_layer(

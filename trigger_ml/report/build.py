@@ -198,6 +198,7 @@ def _layer(node: Node, inputs: ReportInputs) -> Layer:
         weight_type=weight_type,
         cost_lut=mine.lut if mine else None,
         cost_ff=mine.ff if mine else None,
+        cost_dsp=mine.dsp if mine else None,
         cost_carry8=mine.carry8 if mine else None,
         cost_delay_ns=cost.details.get("layer_delay_ns", {}).get(node.name) if cost else None,
         range=seen.to_range(node.type) if seen else None,

@@ -239,8 +239,8 @@ class Range(Section):
 class Layer(Section):
     """One node of the fixed-point graph.
 
-    cost_lut, cost_ff, cost_carry8: its share of the cost model; activations are in the layer
-    before. cost_delay_ns: estimated logic delay that it adds, without routing.
+    cost_lut, cost_ff, cost_dsp, cost_carry8: its share of the cost model; activations are in the
+    layer before. cost_delay_ns: estimated logic delay that it adds, without routing.
     """
 
     name: str
@@ -256,6 +256,7 @@ class Layer(Section):
     weight_type: str | None = None
     cost_lut: float | None = None
     cost_ff: float | None = None
+    cost_dsp: float | None = None
     cost_carry8: float | None = None
     cost_delay_ns: float | None = None
     range: Range | None = None

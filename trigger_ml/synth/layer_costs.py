@@ -1,4 +1,4 @@
-"""What each layer adds to flip-flops, carry chains and logic delay, by the cost model.
+"""What each layer adds to flip-flops, carry chains, DSPs and logic delay, by the cost model.
 
 The network up to the end of each layer is cut into stages as the whole one is; a layer has what is
 there more than without it. So the parts add up to the whole, and a layer that narrows what it is
@@ -24,12 +24,14 @@ MOST_OPERATIONS: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class LayerCost:
-    """ff: registers of the core. delay_ns: logic from the end of the layers before to its own
-    end, without routing. stages: pipeline stages up to its end more than before it."""
+    """ff: registers of the core. dsp: products that synthesis puts into DSPs. delay_ns: logic
+    from the end of the layers before to its own end, without routing. stages: pipeline stages
+    up to its end more than before it."""
 
     lut: float
     ff: float
     carry8: float
+    dsp: float
     delay_ns: float
     stages: int
 
@@ -42,14 +44,16 @@ def layer_costs(programs: Mapping[str, Any], cut: Callable[[Any], Any]) -> dict[
     """
     if max((len(program.ops) for program in programs.values()), default=0) > MOST_OPERATIONS:
         return {}
-    ends = [LayerCost(0.0, 0.0, 0.0, 0.0, 0)]
+    ends = [LayerCost(0.0, 0.0, 0.0, 0.0, 0.0, 0)]
     for program in programs.values():
         fsm = cut(program)
+        counts = count_operations(fsm)
         ends.append(
             LayerCost(
                 float(program.cost),
                 float(count_registers(fsm).ff),
-                count_operations(fsm).carry4 / 2,
+                counts.carry4 / 2,
+                float(counts.dsp),
                 float(program.latency[1]),
                 len(fsm.logic),
             )
@@ -59,6 +63,7 @@ def layer_costs(programs: Mapping[str, Any], cut: Callable[[Any], Any]) -> dict[
             after.lut - before.lut,
             after.ff - before.ff,
             after.carry8 - before.carry8,
+            after.dsp - before.dsp,
             after.delay_ns - before.delay_ns,
             after.stages - before.stages,
         )
@@ -67,16 +72,17 @@ def layer_costs(programs: Mapping[str, Any], cut: Callable[[Any], Any]) -> dict[
 
 
 def with_layer_costs(counted: Synthesis, layers: Mapping[str, LayerCost]) -> Synthesis:
-    """An estimate with flip-flops and carry chains by layer, where these are known.
+    """An estimate with what each layer takes of all it counts, where that is known.
 
-    details: layer_delay_ns and layer_stages are added.
+    No layer has block RAM: registers are all that the RTL stores in. details: layer_delay_ns and
+    layer_stages are added.
     """
     if not layers:
         return counted
     by_layer = {
         **counted.by_layer,
         **{
-            name: Resources(lut=cost.lut, ff=cost.ff, carry8=cost.carry8)
+            name: Resources(lut=cost.lut, ff=cost.ff, dsp=cost.dsp, bram36=0.0, carry8=cost.carry8)
             for name, cost in layers.items()
         },
     }
