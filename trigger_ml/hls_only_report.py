@@ -67,10 +67,11 @@ def build_hls_report(inputs: HlsInputs) -> HlsReport:
     verdicts = tuple(
         VerdictRow(name=v.name, passed=v.passed, message=v.message) for v in inputs.verdicts
     )
+    tables = (TABLES,) if any(layer.table_size for layer in inputs.layers) else ()
     cut = f" ({inputs.cut:g})" if inputs.decision is Decision.CUT else ""
     return HlsReport(
         passed=bool(verdicts) and all(verdict.passed for verdict in verdicts),
-        model=_model(inputs),
+        model=Model.of(inputs.source_model, *tables),
         project=_project(inputs),
         decision=f"{inputs.decision.value}{cut}",
         closeness=tuple(
@@ -93,21 +94,6 @@ def build_hls_report(inputs: HlsInputs) -> HlsReport:
             config=inputs.config.model_dump(mode="json"),
             created_utc=inputs.created_utc,
         ),
-    )
-
-
-def _model(inputs: HlsInputs) -> Model:
-    source = inputs.source_model
-    tables = (TABLES,) if any(layer.table_size for layer in inputs.layers) else ()
-    return Model(
-        file=source.file,
-        sha256=source.sha256,
-        format=source.format,
-        parameters=source.parameters,
-        nonzero=source.nonzero,
-        layers=source.layers,
-        float_tail=source.float_tail,
-        notes=(*source.notes, *tables),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from trigger_ml.artifacts import SourceModel
 from trigger_ml.config import Config
 from trigger_ml.graph.model import Node
 from trigger_ml.graph.operations import WEIGHTED
@@ -76,7 +75,7 @@ def build_report(inputs: ReportInputs) -> Report:
     verdicts = given + added
     report = Report(
         passed=bool(verdicts) and all(verdict.passed for verdict in verdicts),
-        model=_model(inputs.source),
+        model=Model.of(inputs.source),
         target=_target(inputs.config),
         fidelity=fidelity,
         latency=latency,
@@ -104,19 +103,6 @@ def build_report(inputs: ReportInputs) -> Report:
 def _simulators(inputs: ReportInputs) -> dict[str, str]:
     simulations = (*((inputs.cosim,) if inputs.cosim else ()), *inputs.cross)
     return {item.simulator: item.simulator_version for item in simulations}
-
-
-def _model(source: SourceModel) -> Model:
-    return Model(
-        file=source.file,
-        sha256=source.sha256,
-        format=source.format,
-        parameters=source.parameters,
-        nonzero=source.nonzero,
-        layers=source.layers,
-        float_tail=source.float_tail,
-        notes=source.notes,
-    )
 
 
 def _target(config: Config) -> TargetSection:

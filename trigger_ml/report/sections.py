@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from trigger_ml.artifacts import Resources
+from trigger_ml.artifacts import Resources, SourceModel
 from trigger_ml.report.base import Section
 from trigger_ml.report.edge_sections import EdgeDetail
 from trigger_ml.report.image_sections import ImageStream, MaskDetail
@@ -55,6 +55,20 @@ class Model(Section):
     layers: tuple[tuple[str, str], ...] = ()
     float_tail: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, source: SourceModel, *notes: str) -> Model:
+        """The section on a source model. notes: what is said beyond its own."""
+        return cls(
+            file=source.file,
+            sha256=source.sha256,
+            format=source.format,
+            parameters=source.parameters,
+            nonzero=source.nonzero,
+            layers=source.layers,
+            float_tail=source.float_tail,
+            notes=(*source.notes, *notes),
+        )
 
 
 class TargetSection(Section):
