@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.frontends.foreign_files import foreign_file, foreign_folder
 
 __all__ = [
     "BROKEN",
@@ -59,18 +60,17 @@ class Layer:
 
 
 def read_bytes(path: Path) -> bytes:
-    """A model file's content. Raises ModelError when it cannot be read or is empty."""
+    """A model file's content. Raises ModelError where it is empty, or of no format read here."""
     if path.is_dir():
-        if (path / "saved_model.pb").is_file():
-            fix = "load it in the Keras that wrote it, and model.save('model.h5')"
-            raise ModelError(Blocker(str(path), "is a SavedModel of TensorFlow", fix))
-        raise ModelError(Blocker(str(path), "is a folder, not a model file", "give the file in it"))
+        raise ModelError(foreign_folder(path))
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(Blocker(str(path), f"cannot be read: {error.strerror}")) from error
     if not data:
         raise ModelError(Blocker(str(path), "is empty", "save the model again"))
+    if (foreign := foreign_file(data, path)) is not None:
+        raise ModelError(foreign)
     return data
 
 
