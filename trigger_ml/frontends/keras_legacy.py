@@ -22,6 +22,49 @@ _BINARY: Final = {
     "BinaryConv2D": f"use QConv2D with kernel_quantizer='binary(alpha=1)' {_RETRAIN}",
     "TernaryConv2D": f"use QConv2D with kernel_quantizer='ternary(alpha=1)' {_RETRAIN}",
 }
+_EVERY_EVENT: Final = "divides by what it computes in every event, and a division has no firmware"
+_NORMALIZE: Final = "use BatchNormalization, whose constants are known, and train again"
+_ATTEND: Final = "use HGQ2's QSoftmax between two QEinsum, or a set network (docs/graphs.md)"
+_UPSAMPLE: Final = "use UpSampling and a convolution behind it, and train again"
+_FOUR_AXES: Final = "put one axis into the channels, and use the layer of two dimensions"
+_PLACES: Final = "use EinsumDense with places of its own, abc,bcd->abd for instance"
+_CONTRIBUTED: Final = "write it with QDense, Multiply and means, and train again: docs/graphs.md"
+_OTHERS: Final[Mapping[str, tuple[str, str]]] = {
+    "Embedding": (
+        "looks up a row of a table by an index",
+        "give the model the index in one-hot form, and a QDense without bias in its place, "
+        "whose kernel is the table",
+    ),
+    "RepeatVector": ("repeats a vector", "use Reshape((1, size)) and UpSampling1D(times)"),
+    **dict.fromkeys(
+        ("GroupNormalization", "LayerNormalization", "RMSNormalization", "UnitNormalization"),
+        (_EVERY_EVENT, _NORMALIZE),
+    ),
+    **dict.fromkeys(
+        ("AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention"),
+        ("weighs by a softmax of floating-point numbers, which no table gives exactly", _ATTEND),
+    ),
+    **dict.fromkeys(
+        ("Conv1DTranspose", "Conv2DTranspose", "QConv2DTranspose"),
+        ("is a transposed convolution, which has no firmware here", _UPSAMPLE),
+    ),
+    **dict.fromkeys(
+        ("AveragePooling3D", "Conv3D", "GlobalAveragePooling3D", "GlobalMaxPooling3D")
+        + ("MaxPooling3D", "UpSampling3D", "ZeroPadding3D"),
+        ("has three dimensions and channels, and two are read", _FOUR_AXES),
+    ),
+    **dict.fromkeys(
+        ("LocallyConnected1D", "LocallyConnected2D"),
+        ("has weights of its own at every place", _PLACES),
+    ),
+    **dict.fromkeys(
+        ("GarNet", "GarNetStack", "GravNetConv"),
+        (
+            "is of hls4ml, not of Keras, and makes its weights in every event",
+            _CONTRIBUTED,
+        ),
+    ),
+}
 _FUNCTIONS: Final = {
     "binary_tanh": "use QActivation('binary(alpha=1)'), which differs at 0 alone",
     "ternary_tanh": "use QActivation('ternary(alpha=1)'), and train again",
@@ -50,7 +93,7 @@ def advice(kind: str) -> tuple[str, str] | None:
         return what, "leave it out where no mean reads it and mask_value is 0: it does nothing then"
     if kind in ("FixedPointQuantizer",) or kind.startswith("HGQ>"):
         return f"{kind} is of HGQ 1", foreign_advice("HGQ")
-    return None
+    return _OTHERS.get(kind)
 
 
 def function_advice(name: str) -> str:
