@@ -9,7 +9,7 @@ import pytest
 
 from tests.compress.small_networks import chain as dense_chain
 from tests.lower.stream.networks import chain
-from trigger_ml import pipeline
+from trigger_ml import requirements
 from trigger_ml.artifacts import Resources, Synthesis
 from trigger_ml.capacity import (
     FAR,
@@ -151,7 +151,7 @@ def test_a_compilation_that_cannot_fit_leaves_nothing(
     def small(name: str) -> Device:
         return replace(find_device(name), lut=8000)
 
-    monkeypatch.setattr(pipeline, "find_device", small)
+    monkeypatch.setattr(requirements, "find_device", small)
     changes = {"firmware.input_type": "ufixed<1,1>", "verify.random_events": 0}
     config = load_config(None, {**changes, "verify.simulator": "icarus"})
     with pytest.raises(ConfigError, match="it holds 1 column a clock"):

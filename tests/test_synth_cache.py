@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from trigger_ml import cli, measure
-from trigger_ml.artifacts import Hdl, Resources, Synthesis
+from trigger_ml import build_check, cli, measure_resources
+from trigger_ml.artifacts import Hdl, Resources, Synthesis, Verdict
 from trigger_ml.config import Config, load_config
 from trigger_ml.progress import Quiet, Stopwatch
 from trigger_ml.synth.yosys_cache import open_cache
@@ -29,11 +29,12 @@ def test_measuring_hands_the_cache_on(
         seen.append(cache)
         return FOUND
 
-    monkeypatch.setattr(measure, "synthesize_stream" if stream else "synthesize", counted)
-    monkeypatch.setattr(measure, "_estimate", lambda design: FOUND)
+    monkeypatch.setattr(measure_resources, "synthesize_stream" if stream else "synthesize", counted)
+    monkeypatch.setattr(measure_resources, "_estimate", lambda design: FOUND)
     config = load_config(None, {"verify.synth_cache": wanted})
     design: Any = SimpleNamespace(config=config, rtl={Hdl.VERILOG: SimpleNamespace(stream=stream)})
-    assert measure._synthesis(design, tmp_path, Stopwatch(Quiet()))[-1] is FOUND
+    found = measure_resources.count_resources(design, tmp_path, Stopwatch(Quiet()))
+    assert found[-1] is FOUND
     assert seen == [open_cache() if wanted else None]
 
 
@@ -48,3 +49,28 @@ def test_the_flag_switches_it_off(
     done = CliRunner().invoke(cli.cli, ["compile", str(model), *flags])
     assert done.exit_code == 0, done.output
     assert seen[0].verify.synth_cache is wanted
+
+
+@pytest.mark.parametrize(("flags", "wanted"), [((), True), (("--no-synth-cache",), False)])
+def test_a_check_hands_the_flag_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], wanted: bool
+) -> None:
+    seen: list[dict[str, bool]] = []
+
+    def checked(build: Path, **asked: bool) -> build_check.CheckOutcome:
+        seen.append(asked)
+        return build_check.CheckOutcome((Verdict("lock:bits", True, ""),), None)
+
+    monkeypatch.setattr(cli, "checked", checked)
+    done = CliRunner().invoke(cli.cli, ["check", str(tmp_path), *flags])
+    assert done.exit_code == 0, done.output
+    assert seen == [{"synthesis": True, "synth_cache": wanted}]
+
+
+@pytest.mark.parametrize("built", [True, False])
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_check_uses_the_cache_where_both_allow_it(built: bool, asked: bool) -> None:
+    config = load_config(None, {"verify.synth_cache": built})
+    found = build_check._recheck_config(config, synthesis=True, synth_cache=asked)
+    assert found.verify.synth_cache is (built and asked)
+    assert found.verify.synthesis

@@ -23,6 +23,7 @@ from trigger_ml.cli_explain import explain
 from trigger_ml.cli_fit import fit_command, fitted
 from trigger_ml.cli_hls import checked, compile_hls, report_hls
 from trigger_ml.cli_inspect import diff, inspect
+from trigger_ml.cli_jets import data_jets, train_jets
 from trigger_ml.cli_muons import data_muons, show, train_muons
 from trigger_ml.cli_report import require_page, show_comparison, write_page
 from trigger_ml.cli_route import route
@@ -129,9 +130,10 @@ def _compile(
 @cli.command()
 @click.argument("build", type=FILE)
 @click.option("--quick", is_flag=True, help="Leave synthesis out.")
-def check(build: Path, quick: bool) -> None:
+@click.option("--no-synth-cache", is_flag=True, help="Map all RTL anew, and keep nothing of it.")
+def check(build: Path, quick: bool, no_synth_cache: bool) -> None:
     """Repeat every measurement of BUILD and hold it to its lock file."""
-    outcome = checked(build, synthesis=not quick)
+    outcome = checked(build, synthesis=not quick, synth_cache=not no_synth_cache)
     for verdict in outcome.verdicts:
         mark = "ok  " if verdict.passed else "FAIL"
         click.echo(f"{mark} {verdict.name}: {verdict.message}")
@@ -205,57 +207,9 @@ def data() -> None:
     """Simulate physics data."""
 
 
-@data.command("jets")
-@click.option("--output", "-o", type=FILE, required=True, help="HDF5 file to write.")
-@click.option("--jets", default=2000, show_default=True, help="Jets of each of the five classes.")
-@click.option("--seed", default=1, show_default=True)
-@click.option("--workers", type=int, help="Processes [one for each core].")
-def data_jets(output: Path, jets: int, seed: int, workers: int | None) -> None:
-    """Gluon, quark, W, Z and top jets with PYTHIA 8 and FastJet; resumes where it stopped."""
-    import os
-
-    from trigger_ml.tasks.jets.loaders import load_jets
-    from trigger_ml.tasks.jets.simulate import generate
-    from trigger_ml.tasks.jets.validate import mass_peaks
-
-    title = "PYTHIA 8 and FastJet"
-    with listener() as hears:
-        hears.started(title)
-        card = generate(
-            output,
-            jets,
-            seed=seed,
-            workers=workers or os.cpu_count() or 1,
-            progress=lambda done, total: hears.moved(title, done, total),
-        )
-    click.echo(card.to_json())
-    peaks = mass_peaks(load_jets(output, constituents=False))
-    click.echo(f"{peaks.verdict.name}: {peaks.verdict.message}")
-    sys.exit(0 if peaks.verdict.passed else EXIT_VERDICT)
-
-
 @cli.group()
 def train() -> None:
     """Train a reference model."""
-
-
-@train.command("jets")
-@click.argument("data_file", metavar="DATA", type=FILE)
-@click.option("--output", "-o", type=FILE, required=True, help="Folder for the model.")
-@click.option("--recipe", "recipe_file", type=FILE, help="YAML file.")
-def train_jets(data_file: Path, output: Path, recipe_file: Path | None) -> None:
-    """Train the pruned QKeras jet tagger on DATA."""
-    from trigger_ml.tasks.jets.recipe import Recipe, read_recipe
-    from trigger_ml.tasks.jets.train import train_tagger
-
-    recipe = read_recipe(recipe_file) if recipe_file else Recipe()
-    with listener() as hears:
-        result = train_tagger(data_file, output, recipe, hears)
-    for witness in result.comparison.witnesses:
-        accuracy = witness.accuracy
-        interval = f"95 % interval {accuracy.low:.2%} to {accuracy.high:.2%}"
-        click.echo(f"{witness.witness}: accuracy {accuracy.value:.2%}, {interval}")
-    click.echo(f"{result.sparsity:.1%} of the quantized weights are zero; see {output}/README.md")
 
 
 @cli.command()
@@ -280,9 +234,11 @@ def doctor(as_json: bool) -> None:
 
 
 data.add_command(data_events)
+data.add_command(data_jets)
 data.add_command(data_muons)
 data.add_command(data_tracks)
 show.add_command(show_tracks_command)
+train.add_command(train_jets)
 train.add_command(train_set)
 train.add_command(train_measure)
 train.add_command(train_muons)

@@ -12,8 +12,8 @@ import click
 from trigger_ml.terminal import EXIT_VERDICT, console, listener, shown
 
 if TYPE_CHECKING:
+    from trigger_ml.build_check import CheckOutcome
     from trigger_ml.config import Config
-    from trigger_ml.pipeline import CheckOutcome
 
 __all__ = ["checked", "compile_hls", "report_hls"]
 
@@ -36,16 +36,16 @@ def compile_hls(
     sys.exit(0 if outcome.report.passed else EXIT_VERDICT)
 
 
-def checked(build: Path, *, synthesis: bool) -> CheckOutcome:
+def checked(build: Path, *, synthesis: bool, synth_cache: bool) -> CheckOutcome:
     """A build's measurements again, with RTL or without it."""
+    from trigger_ml.build_check import check_build
     from trigger_ml.hls_only import check_hls_only
-    from trigger_ml.pipeline import check_build
     from trigger_ml.report.hls_only import is_hls_only
 
     with listener() as hears:
         if is_hls_only(build):
             return check_hls_only(build, hears)
-        return check_build(build, hears, synthesis=synthesis)
+        return check_build(build, hears, synthesis=synthesis, synth_cache=synth_cache)
 
 
 def report_hls(build: Path, more: Path | None, *, as_json: bool, as_markdown: bool) -> bool:

@@ -19,19 +19,20 @@ from numpy.typing import NDArray
 
 from trigger_ml import __version__
 from trigger_ml.artifacts import HlsProject, SourceModel, Vectors, Verdict
+from trigger_ml.build_check import CheckOutcome
 from trigger_ml.check.closeness import Closeness, Decision, judge_closeness, measure_closeness
 from trigger_ml.check.lock import file_digests
 from trigger_ml.config import Config, OutputKind
 from trigger_ml.errors import Blocker, ConfigError
 from trigger_ml.events import Events, read_events, require_readable
 from trigger_ml.float_models import choose_types, is_float
-from trigger_ml.frontends.client import Frontend, open_model, reader_name, top_name
+from trigger_ml.frontends.client import Frontend, open_model, reading_title, top_name
 from trigger_ml.frontends.recurrent_client import HlsLayer, open_recurrent, write_project
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.graph.opaque_operation import Opaque
 from trigger_ml.hls_only_records import HLS_FOLDER, load_hls_build, save_hls_build
 from trigger_ml.hls_only_report import HlsInputs, build_hls_report
-from trigger_ml.pipeline import CheckOutcome, Request
+from trigger_ml.pipeline import Request
 from trigger_ml.progress import Listener, Quiet, Stopwatch
 from trigger_ml.report.hls_only import HlsReport, load_hls_report
 from trigger_ml.report.hls_only_words import hls_markdown
@@ -190,7 +191,7 @@ def _convert(
 ) -> _Converted:
     """Read, convert and evaluate a model. vectors: made anew where there are none."""
     layers: tuple[HlsLayer, ...] = ()
-    with clock.stage("load", f"read the model ({reader_name(file)}, in its own process)"):
+    with clock.stage("load", reading_title(file)):
         recurrent = open_recurrent(file, config, scratch)
         frontend = recurrent or open_model(file, config, scratch)
     with frontend:
@@ -200,7 +201,7 @@ def _convert(
                 ports, project, layers = write_project(frontend, config, directory, top)
             else:
                 ports, project = frontend.convert(config, directory, top)
-        config = _counts(config, ports)
+        config = _counts(config, ports, project)
         if vectors is None:
             vectors = _vectors(ports, data, config)
         with clock.stage("source", "source model in its own framework") as stage:
@@ -209,13 +210,13 @@ def _convert(
     return _Converted(frontend.source, ports, project, layers, config, vectors, source)
 
 
-def _counts(config: Config, ports: FixedGraph) -> Config:
+def _counts(config: Config, ports: FixedGraph, project: HlsProject) -> Config:
     """The configuration with the default counts of vectors that suit the network."""
     verify = config.verify
     if any(isinstance(node.operation, Opaque) for node in ports.nodes):
         unset = {"events", "random_events"} - verify.model_fields_set
         verify = verify.model_copy(update=dict.fromkeys(unset, RECURRENT_EVENTS))
-    elif config.firmware.streams(ports.streamable):
+    elif project.io_type == "io_stream":
         verify = verify.on_images(ports.input_size)
     return config.model_copy(update={"verify": verify})
 

@@ -16,11 +16,10 @@ from trigger_ml.artifacts import (
     CosimRun,
     Hdl,
     Run,
-    Synthesis,
     Vectors,
     Verdict,
 )
-from trigger_ml.capacity import count_stream, room_hint
+from trigger_ml.capacity import room_hint
 from trigger_ml.check import physics
 from trigger_ml.check.budget import (
     judge_equality,
@@ -38,23 +37,16 @@ from trigger_ml.frontends.client import Frontend
 from trigger_ml.graph.interpreter import evaluate
 from trigger_ml.graph.model import FixedGraph, Softmax
 from trigger_ml.graph.types import Codes
-from trigger_ml.lower.retime import cut
-from trigger_ml.lower.rtl import pipeline
 from trigger_ml.lower.stream.write import StreamLogic
 from trigger_ml.measure_edges import edge_decisions, judge_edges
 from trigger_ml.measure_masks import judge_masks, mask_decisions
+from trigger_ml.measure_resources import count_resources
 from trigger_ml.progress import Stopwatch
 from trigger_ml.report.ranges import ObservedRange, observe
 from trigger_ml.simulate import csim
 from trigger_ml.simulate.rtl import cosimulate, simulator
 from trigger_ml.simulate.vectors import CORNERS, EVENTS
-from trigger_ml.synth.cost_model import estimate
 from trigger_ml.synth.devices import share
-from trigger_ml.synth.layer_costs import layer_costs, with_layer_costs
-from trigger_ml.synth.stream import synthesize_stream
-from trigger_ml.synth.yosys import synthesize
-from trigger_ml.synth.yosys_cache import open_cache
-from trigger_ml.vendor_stage import vendor_synthesis
 
 __all__ = ["anchors", "check_source", "measure"]
 
@@ -111,7 +103,7 @@ def measure(design: Design, source: SourceCheck, scratch: Path, clock: Stopwatch
     with ThreadPoolExecutor(1) as side:
         try:
             hls = side.submit(_c_simulation, design, source, scratch / "csim", clock)
-            counting = side.submit(_synthesis, design, scratch / "synth", clock)
+            counting = side.submit(count_resources, design, scratch / "synth", clock)
             graph = _graph_run(design.firmware, design, source)
             alkaid = _alkaid_run(design, clock)
             cosim = _main_simulation(design, graph, scratch, clock)
@@ -222,37 +214,6 @@ def _cosimulation(
             f"build {cosim.build_seconds:.0f} s"
         )
     return cosim
-
-
-def _synthesis(design: Design, work: Path, clock: Stopwatch) -> tuple[Synthesis, ...]:
-    """Cost model, then yosys or a vendor tool where it is asked for; the strongest last."""
-    project = design.rtl[Hdl.VERILOG]
-    with clock.stage("cost_model", "cost model"):
-        found = [_estimate(design)]
-    engine = design.config.verify.engine
-    if engine in ("vivado", "vitis"):
-        found.append(vendor_synthesis(design, work, clock))
-    elif engine == "yosys":
-        with clock.stage("synth", "open synthesis: yosys") as stage:
-            count = synthesize_stream if project.stream else synthesize
-            cache = open_cache() if design.config.verify.synth_cache else None
-            found.append(count(project, work=work, cache=cache))
-            stage.note = f"{found[-1].total.lut:,.0f} LUT"
-    return tuple(found)
-
-
-def _estimate(design: Design) -> Synthesis:
-    """The cost model's count of the whole top."""
-    config, logic = design.config, design.logic
-    if isinstance(logic, StreamLogic):
-        return count_stream(logic)
-    margin = config.firmware.routing_margin
-    fsm = pipeline(logic, config.target, margin)
-    cycles = design.rtl[Hdl.VERILOG].latency_cycles
-    counted = estimate(logic.program, fsm, layer_lut=logic.layer_cost, extra_ff=cycles)
-    stage_ns = 1e3 / config.target.clock_mhz / margin
-    layers = layer_costs(logic.layer_programs, lambda program: cut(program, stage_ns))
-    return with_layer_costs(counted, layers)
 
 
 def _c_simulation(

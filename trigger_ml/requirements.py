@@ -13,15 +13,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trigger_ml.config import Config, load_config, parse_clock
-from trigger_ml.errors import DataError
+from trigger_ml.errors import DataError, ToolMissingError
 from trigger_ml.events import input_problems, read_arrays, require_inputs, require_readable
 from trigger_ml.gathering import Gathering
+from trigger_ml.simulate.rtl import simulator
 from trigger_ml.synth.devices import Device, find_device
+from trigger_ml.synth.vendor_run import require_vendor
+from trigger_ml.toolrun import require_tool
 
 if TYPE_CHECKING:
     from trigger_ml.frontends.client import Frontend
 
-__all__ = ["config_for", "opened_model", "require_events", "required_device"]
+__all__ = [
+    "config_for",
+    "opened_model",
+    "require_events",
+    "require_programs",
+    "required_device",
+]
 
 
 def config_for(
@@ -101,3 +110,23 @@ def require_events(path: Path) -> None:
     problems = input_problems(path, inputs, int(np.prod(inputs.shape[1:], dtype=np.int64)))
     if problems:
         raise DataError(problems)
+
+
+def require_programs(config: Config) -> None:
+    """Look for every program that a compilation needs; raises ToolMissingError naming all.
+
+    Raises ConfigError where a vendor tool cannot do what is asked of it.
+    """
+    require_vendor(config.verify.engine, config.target.part, config.firmware.backend)
+    missing = []
+    for program in ("g++", "bash"):
+        try:
+            require_tool(program, "build the C simulation")
+        except ToolMissingError as error:
+            missing.append(str(error))
+    try:
+        simulator(config.verify.simulator).version()
+    except ToolMissingError as error:
+        missing.append(str(error))
+    if missing:
+        raise ToolMissingError("\n".join(missing))

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.flow.conftest import TINY, quick
+from trigger_ml.build_check import check_build
 from trigger_ml.check.lock import read_lock
-from trigger_ml.pipeline import Request, check_build, compile_model
+from trigger_ml.pipeline import Request, compile_model
 
 
 def test_a_build_passes_its_own_check(

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from trigger_ml.build_check import check_build
 from trigger_ml.check.lock import compare_locks, read_lock
 from trigger_ml.config import load_config
-from trigger_ml.pipeline import Request, check_build, compile_model
+from trigger_ml.pipeline import Request, compile_model
 from trigger_ml.records import load_build
 
 MODEL = Path(__file__).parents[1] / "data" / "tiny_conv.h5"

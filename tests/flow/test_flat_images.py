@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.flow.conftest import quick
+from trigger_ml.build_check import check_build
 from trigger_ml.errors import ConfigError
 from trigger_ml.frontends.client import firmware_graph, open_model
 from trigger_ml.frontends.keras_files import read_keras
@@ -15,7 +16,7 @@ from trigger_ml.graph.model import Input
 from trigger_ml.lower.build import trace_firmware
 from trigger_ml.lower.rtl import Logic
 from trigger_ml.measure import check_source
-from trigger_ml.pipeline import Request, check_build, compile_model
+from trigger_ml.pipeline import Request, compile_model
 from trigger_ml.progress import Quiet, Stopwatch
 from trigger_ml.simulate import csim
 from trigger_ml.simulate.vectors import make_vectors

@@ -12,10 +12,11 @@ import pytest
 from tests.float_graph.networks import draw, image_model
 from tests.float_graph.onnx_networks import torch_image, torch_set
 from tests.flow.conftest import quick
+from trigger_ml.build_check import check_build
 from trigger_ml.compress.networks.network import read_network
 from trigger_ml.errors import ConfigError, DataError, ModelError
 from trigger_ml.float_models import choose_types, is_float
-from trigger_ml.pipeline import Request, check_build, compile_model
+from trigger_ml.pipeline import Request, compile_model
 from trigger_ml.report.schema import load_report
 
 DATA = Path(__file__).parents[1] / "data"

@@ -11,12 +11,13 @@ import pytest
 
 from tests.flow.conftest import quick
 from tests.frontends.fml_files import TINY, documents, strings, with_document
+from trigger_ml.build_check import check_build
 from trigger_ml.errors import ConfigError
 from trigger_ml.frontends.client import open_model
 from trigger_ml.graph.interpreter import trace_edges
 from trigger_ml.inspect.run import Request as InspectRequest
 from trigger_ml.inspect.run import inspect_model
-from trigger_ml.pipeline import Request, check_build, compile_model
+from trigger_ml.pipeline import Request, compile_model
 
 
 def test_every_witness_agrees(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.flow.conftest import quick
-from trigger_ml.pipeline import Request, check_build, compile_model
+from trigger_ml.build_check import check_build
+from trigger_ml.pipeline import Request, compile_model
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -39,6 +39,7 @@ __all__ = [
     "firmware_graph",
     "open_model",
     "reader_name",
+    "reading_title",
     "top_name",
 ]
 
@@ -69,6 +70,11 @@ def top_name(path: Path) -> str:
 def reader_name(path: Path) -> str:
     """Which library reads a model file: "HGQ2", "ONNX", "hls4ml" or "QKeras". Never raises."""
     return detect(path).reader
+
+
+def reading_title(path: Path) -> str:
+    """What :func:`open_model` does, in words. Never raises."""
+    return f"read the model ({reader_name(path)}, in its own process)"
 
 
 def open_model(path: Path, config: Config, work: Path) -> Frontend:

@@ -111,11 +111,11 @@ def _direct(network: KerasNetwork, kind: Format, found: Direct) -> Network:
 
 
 def _by_hls4ml(path: Path, config: Config, clock: Stopwatch) -> Network:
-    from trigger_ml.frontends.client import firmware_graph, open_model, reader_name, top_name
+    from trigger_ml.frontends.client import firmware_graph, open_model, reading_title, top_name
 
     with tempfile.TemporaryDirectory(prefix="trigger-ml.") as folder:
         work = Path(folder)
-        with clock.stage("load", f"read the model ({reader_name(path)}, in its own process)"):
+        with clock.stage("load", reading_title(path)):
             frontend = open_model(path, config, work)
         with frontend:
             with clock.stage("convert", "convert it with hls4ml"):

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from trigger_ml.errors import BuildError
 from trigger_ml.report.base import Section
 from trigger_ml.report.schema import FILE_NAME, HLS_SCHEMA
-from trigger_ml.report.sections import Model, Provenance, Segment, VerdictRow
+from trigger_ml.report.sections import Model, Provenance, Segment, VerdictRow, require_follows
 
 __all__ = [
     "Accuracy",
@@ -110,8 +110,7 @@ class HlsReport(Section):
 
     @model_validator(mode="after")
     def _passed_follows_the_verdicts(self) -> HlsReport:
-        if self.passed != (bool(self.verdicts) and all(v.passed for v in self.verdicts)):
-            raise ValueError("passed does not follow from the verdicts")
+        require_follows(self.passed, self.verdicts)
         return self
 
     @property

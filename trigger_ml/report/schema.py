@@ -26,6 +26,7 @@ from trigger_ml.report.sections import (
     Section,
     TargetSection,
     VerdictRow,
+    require_follows,
 )
 from trigger_ml.report.trace_sections import Source
 
@@ -63,8 +64,7 @@ class Report(Section):
 
     @model_validator(mode="after")
     def _passed_follows_the_verdicts(self) -> Report:
-        if self.passed != (bool(self.verdicts) and all(v.passed for v in self.verdicts)):
-            raise ValueError("passed does not follow from the verdicts")
+        require_follows(self.passed, self.verdicts)
         return self
 
     @property

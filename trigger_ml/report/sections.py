@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -38,6 +39,7 @@ __all__ = [
     "TargetSection",
     "VerdictRow",
     "WitnessRow",
+    "require_follows",
 ]
 
 
@@ -370,6 +372,12 @@ class VerdictRow(Section):
     name: str
     passed: bool
     message: str
+
+
+def require_follows(passed: bool, verdicts: Sequence[VerdictRow]) -> None:
+    """Raise ValueError unless passed says that there are verdicts, and that every one passed."""
+    if passed != (bool(verdicts) and all(verdict.passed for verdict in verdicts)):
+        raise ValueError("passed does not follow from the verdicts")
 
 
 class Provenance(Section):
