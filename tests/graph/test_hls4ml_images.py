@@ -140,11 +140,21 @@ def test_a_convolution_of_a_sequence() -> None:
     assert np.array_equal(operation.weight[0] / 16, values["weight"])
 
 
-@pytest.mark.parametrize(("interface", "wire"), [("io_stream", True), ("io_parallel", False)])
-def test_zeros_are_the_streams_own_or_a_layer(interface: str, wire: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "wire"), [("zp2d_conv", True), ("zp1d_conv", True), ("zeros", False)]
+)
+def test_zeros_are_those_before_a_convolution_or_a_layer(name: str, wire: bool) -> None:
     around = layer("ZeroPadding2D")
-    around.model = SimpleNamespace(config=SimpleNamespace(get_config_value=lambda key: interface))
+    around.name = name
+    around.get_output_nodes = lambda: [SimpleNamespace(name=n) for n in ("other", "conv")]
     assert is_wire(around) == wire
+
+
+@pytest.mark.parametrize(("shape", "wire"), [((4, 4, 2), True), ((32,), False)])
+def test_a_repack_is_a_wire_or_a_reshape(shape: tuple[int, ...], wire: bool) -> None:
+    repack = layer("Repack")
+    repack.get_input_variable = lambda: SimpleNamespace(shape=shape)
+    assert is_wire(repack) == wire
     assert is_wire(layer("Clone"))
 
 

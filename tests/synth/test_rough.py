@@ -8,6 +8,7 @@ import pytest
 from trigger_ml.config import Config, load_config
 from trigger_ml.frontends.direct import direct_graph
 from trigger_ml.frontends.keras_files import read_keras
+from trigger_ml.graph.einsum_operation import Einsum
 from trigger_ml.graph.merge_operations import Add
 from trigger_ml.graph.model import (
     Concatenate,
@@ -23,6 +24,7 @@ from trigger_ml.graph.model import (
 from trigger_ml.graph.tail import with_argmax
 from trigger_ml.graph.types import FixedType, Overflow, Rounding
 from trigger_ml.inspect.cost import rough_cost, traced_cost
+from trigger_ml.lower.rtl import trace_graph
 from trigger_ml.synth.rough import multiplications, rough_counts, signed_digits
 
 ROOT = Path(__file__).parents[2]
@@ -100,6 +102,23 @@ def test_a_cast_that_changes_nothing_costs_nothing() -> None:
 def test_an_operation_without_a_rule_counts_as_adders() -> None:
     nodes = [node(name, Input(), (), 3, NARROW) for name in "xy"]
     assert counts(*nodes, node("sum", Add(), ("x", "y"), 3, NARROW))["sum"] > 0
+
+
+@pytest.mark.parametrize("width", [4, 8])
+@pytest.mark.parametrize("equation", [("ab", "bc", "ac"), ("ab", "cb", "ca"), ("ab", "ab", "ab")])
+def test_products_of_two_edges_are_near_what_is_traced(
+    equation: tuple[str, str, str], width: int
+) -> None:
+    kind = FixedType(width, 2)
+    nodes = (
+        Node("a", Input(), (), (4, 4), kind),
+        Node("b", Input(), (), (4, 4), kind),
+        Node("y", Einsum(*equation, WIDE), ("a", "b"), (4, 4), WIDE),
+    )
+    graph = FixedGraph("g", nodes, ("y",))
+    rough, traced = rough_counts(graph)["y"], trace_graph(graph).program
+    assert rough.lut == pytest.approx(traced.cost, rel=0.1)
+    assert rough.delay_ns == pytest.approx(traced.latency[1], rel=0.7)
 
 
 def test_multiplications() -> None:

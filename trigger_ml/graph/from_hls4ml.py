@@ -9,6 +9,7 @@ import numpy as np
 
 from trigger_ml.errors import BlockedError, Blocker, ModelError
 from trigger_ml.graph import tables
+from trigger_ml.graph.hls4ml_einsum import read_einsum
 from trigger_ml.graph.hls4ml_images import (
     is_wire,
     read_concatenate,
@@ -24,6 +25,7 @@ from trigger_ml.graph.hls4ml_images import (
 from trigger_ml.graph.hls4ml_merges import read_dot, read_merge, read_reshape
 from trigger_ml.graph.hls4ml_rectify import read_clipped_relu, read_parametrized, read_prelu
 from trigger_ml.graph.hls4ml_scales import read_scale, read_unary_table
+from trigger_ml.graph.hls4ml_softmax import read_softmax
 from trigger_ml.graph.hls4ml_values import (
     Edge,
     Read,
@@ -44,7 +46,6 @@ from trigger_ml.graph.model import (
     Quantize,
     QuantizeEach,
     Relu,
-    Softmax,
     frozen_codes,
 )
 from trigger_ml.graph.types import FixedType, Overflow, Rounding
@@ -182,38 +183,6 @@ def _activation(layer: Any, reads: list[Reading], out: FixedType) -> Read:
     )
 
 
-def _softmax(layer: Any, _reads: list[Reading], out: FixedType) -> Read:
-    implementation = str(layer.get_attr("implementation"))
-    if implementation != "stable":
-        raise ModelError(
-            Blocker(layer.name, f"softmax implementation {implementation}", "use stable")
-        )
-    kinds = {
-        key: fixed_type(layer.get_attr(key).precision, f"{layer.name} {key}")
-        for key in ("inp_norm_t", "exp_table_t", "accum_t", "inv_inp_t", "inv_table_t")
-    }
-    exp_table, inverse_table = tables.softmax_tables(
-        kinds["inp_norm_t"],
-        int(layer.get_attr("exp_table_size")),
-        kinds["exp_table_t"],
-        kinds["inv_inp_t"],
-        int(layer.get_attr("inv_table_size")),
-        kinds["inv_table_t"],
-    )
-    return (
-        Softmax(
-            kinds["inp_norm_t"],
-            frozen_codes(exp_table),
-            kinds["exp_table_t"],
-            kinds["accum_t"],
-            kinds["inv_inp_t"],
-            frozen_codes(inverse_table),
-            kinds["inv_table_t"],
-        ),
-        out,
-    )
-
-
 _READERS: Final[Mapping[str, Callable[[Any, list[Reading], FixedType], Read]]] = {
     "Input": _input,
     "Dense": _dense,
@@ -233,15 +202,17 @@ _READERS: Final[Mapping[str, Callable[[Any, list[Reading], FixedType], Read]]] =
     "Merge": read_merge,
     "Dot": read_dot,
     "Reshape": read_reshape,
+    "Repack": read_reshape,
     "ClippedRelu": read_clipped_relu,
     "ParametrizedActivation": read_parametrized,
     "PReLU": read_prelu,
     "Transpose": read_transpose,
     "EinsumDense": _einsum_dense,
+    "Einsum": read_einsum,
     "FixedPointQuantizer": _quantize_each,
     "BatchNormalization": read_scale,
     "UnaryLUT": read_unary_table,
     "GlobalPooling1D": _global_pooling1d,
     "Activation": _activation,
-    "Softmax": _softmax,
+    "Softmax": read_softmax,
 }

@@ -43,14 +43,23 @@ __all__ = [
     "wire_edges",
 ]
 
-WIRES: Final = ("Clone", "Repack", "ZeroPadding2D")
+WIRES: Final = ("Clone", "Repack", "ZeroPadding1D", "ZeroPadding2D")
 """Layers that hls4ml puts into a streaming project and that change no value."""
+INSERTED: Final = ("zp1d_", "zp2d_")
+"""Before the name of a convolution, that of the zeros which hls4ml puts there."""
 
 
 def is_wire(layer: Any) -> bool:
-    """Whether a layer is one of WIRES. In a parallel project zeros are the model's own layer."""
-    if layer.class_name == "ZeroPadding2D":
-        return str(layer.model.config.get_config_value("IOType")) == "io_stream"
+    """Whether a layer is one of WIRES.
+
+    Zeros are, where hls4ml puts them before a convolution (its passes insert_zero_padding_before_*)
+    and not where they are the model's own layer; a Repack is, unless it stands for a reshape.
+    """
+    if layer.class_name.startswith("ZeroPadding"):
+        readers = [reader.name for reader in layer.get_output_nodes()]
+        return layer.name in [f"{start}{name}" for start in INSERTED for name in readers]
+    if layer.class_name == "Repack":
+        return tuple(layer.get_input_variable().shape) == tuple(layer.get_output_variable().shape)
     return layer.class_name in WIRES
 
 
@@ -68,7 +77,7 @@ def wire_edges(layer: Any, edges: Mapping[str, Edge], nodes: Mapping[str, Node])
             what = f"carries {nodes[source.node].type} as {made}"
             raise ModelError(Blocker(layer.name, what, "quantize the layer before it"))
     padding = source.padding
-    if layer.class_name == "ZeroPadding2D":
+    if layer.class_name.startswith("ZeroPadding"):
         padding = _sum(padding, _around(layer))
     return {str(output): Edge(source.node, padding) for output in layer.outputs}
 

@@ -14,6 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from trigger_ml.graph.einsum import evaluate_einsum
+from trigger_ml.graph.einsum_operation import Einsum
 from trigger_ml.graph.image_operations import IMAGE_OPERATIONS
 from trigger_ml.graph.images import evaluate_image
 from trigger_ml.graph.merge_operations import Merge, Reshape
@@ -44,6 +46,7 @@ from trigger_ml.graph.rectify import evaluate_rectify
 from trigger_ml.graph.rectify_operation import Rectify
 from trigger_ml.graph.scale import evaluate_scale
 from trigger_ml.graph.scale_operation import Scale
+from trigger_ml.graph.softmax import evaluate_softmax
 from trigger_ml.graph.types import Codes, FixedType
 from trigger_ml.graph.windows import as_image, largest, patches, repeated
 
@@ -105,6 +108,8 @@ def trace_edges(graph: FixedGraph, codes: Codes) -> dict[str, Codes]:
             edges[node.name] = _multiply(node, reads)
         elif isinstance(node.operation, Merge):
             edges[node.name] = evaluate_merge(node, reads)
+        elif isinstance(node.operation, Einsum):
+            edges[node.name] = evaluate_einsum(node, reads)
         else:
             edges[node.name] = _EVALUATORS[type(node.operation)](node, *reads[0])
     return edges
@@ -256,22 +261,6 @@ def _lookup(node: Node, codes: Codes, source: FixedType) -> Codes:
     return np.asarray(operation.table[codes - source.min_code])
 
 
-def _softmax(node: Node, codes: Codes, source: FixedType) -> Codes:
-    operation = node.operation
-    assert isinstance(operation, Softmax)
-    distance = codes.max(axis=-1, keepdims=True) - codes
-    key = operation.difference_type.cast(distance, source.fraction)
-    exponential = operation.exp_table[key - operation.difference_type.min_code]
-    total = operation.sum_type.cast(exponential.sum(axis=-1), operation.exp_type.fraction)
-    inverse_key = operation.inverse_input_type.cast(total, operation.sum_type.fraction)
-    address_bits = len(operation.inverse_table).bit_length() - 1
-    mask = (1 << operation.inverse_input_type.width) - 1
-    address = (inverse_key & mask) >> (operation.inverse_input_type.width - address_bits)
-    inverse = operation.inverse_table[address]
-    product = exponential * inverse[..., None]
-    return node.type.cast(product, operation.exp_type.fraction + operation.inverse_type.fraction)
-
-
 def _argmax(_node: Node, codes: Codes, _source: FixedType) -> Codes:
     return np.asarray(codes.argmax(axis=-1)[..., None], dtype=np.int64)
 
@@ -300,7 +289,7 @@ _EVALUATORS: Final[Mapping[type[Operation], Callable[[Node, Codes, FixedType], C
     GlobalAverage: _global_average,
     Scale: evaluate_scale,
     Lookup: _lookup,
-    Softmax: _softmax,
+    Softmax: evaluate_softmax,
     ArgMax: _argmax,
     Threshold: _threshold,
 }

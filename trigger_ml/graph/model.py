@@ -137,8 +137,11 @@ class FixedGraph:
     def streamable(self) -> bool:
         """Whether it can be a stream of columns: it has a convolution and ends in an image.
 
-        A stream has one input and one output.
+        A stream has one input and one output, and treats every column alike: no element has a
+        type of its own.
         """
+        if any(isinstance(node.operation, QuantizeEach) for node in self.nodes):
+            return False
         convolves = any(isinstance(node.operation, Conv2D) for node in self.nodes)
         single = len(self.input_nodes) == len(self.outputs) == 1
         return convolves and single and len(self.output_nodes[0].shape) == 3

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from trigger_ml.graph.einsum_operation import Einsum
 from trigger_ml.graph.image_operations import IMAGE_OPERATIONS
 from trigger_ml.graph.merge_operations import MERGES, Reshape
 from trigger_ml.graph.operation import Operation
 from trigger_ml.graph.rectify_operation import Rectify
 from trigger_ml.graph.scale_operation import Scale
+from trigger_ml.graph.softmax_operation import Softmax
 from trigger_ml.graph.types import Codes, FixedType, Overflow, Rounding
 
 __all__ = [
@@ -231,29 +233,6 @@ class Lookup(Operation):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Softmax(Operation):
-    """hls4ml's "stable" softmax on the last axis: two tables, one sum, one product.
-
-    d = max(x) - x cast into ``difference_type``; e = exp_table[d]; s = sum of e in
-    ``sum_type``, cast into ``inverse_input_type``; y = e * inverse_table[s], cast into the
-    node's type (``softmax_stable`` in hls4ml's nnet_activation.h).
-
-    exp_table: codes of ``exp_type``, one for each code of ``difference_type``.
-    inverse_table: codes of ``inverse_type``, one for each value of the top bits of
-    ``inverse_input_type``; its length is a power of two.
-    """
-
-    kind: ClassVar[str] = "softmax"
-    difference_type: FixedType
-    exp_table: Codes
-    exp_type: FixedType
-    sum_type: FixedType
-    inverse_input_type: FixedType
-    inverse_table: Codes
-    inverse_type: FixedType
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class ArgMax(Operation):
     """Index of the largest element of a vector; the first one wins a tie."""
 
@@ -300,6 +279,7 @@ OPERATIONS: Final[Mapping[str, type[Operation]]] = {
         Rectify,
         *IMAGE_OPERATIONS,
         Scale,
+        Einsum,
     )
 }
 """Operations by the name they have in the JSON form."""

@@ -50,20 +50,30 @@ def softmax_tables(
     inverse_input: FixedType,
     inverse_size: int,
     inverse_type: FixedType,
+    scale: float = -1.0,
 ) -> tuple[Codes, Codes]:
-    """Tables of exp(-d) and 1/s of the "stable" softmax.
+    """Tables of exp(scale * d) and 1/s of a softmax; -1 for the plain "stable" one.
 
-    ``init_exp_table(negative=true)`` and ``init_invert_table``: entry i belongs to the value
-    whose top log2(size) bits are i, the bits below them zero. 1/0 saturates.
+    ``init_exp_table`` and ``init_invert_table``: entry i belongs to the value whose top
+    log2(size) bits are i, the bits below them zero. 1/0 saturates. The first is given with one
+    entry for each code of ``difference``, the smallest first, the second in the order of bits.
     """
-    points = _top_bits(difference, exp_size)
-    exponential = np.exp(-points.astype(np.float64)).astype(np.float32).astype(np.float64)
-    full = np.repeat(exp_type.encode(exponential), (1 << difference.width) // exp_size)
+    points = _top_bits(difference, exp_size) * np.float32(scale)
+    with np.errstate(over="ignore"):
+        exponential = np.exp(points.astype(np.float64)).astype(np.float32).astype(np.float64)
+    full = np.repeat(_entries(exp_type, exponential), (1 << difference.width) // exp_size)
+    if difference.signed:
+        full = np.roll(full, len(full) // 2)
     sums = _top_bits(inverse_input, inverse_size).astype(np.float64)
     with np.errstate(divide="ignore"):
         inverse = (np.float32(1) / sums.astype(np.float32)).astype(np.float64)
-    largest = inverse_type.decode(np.array(inverse_type.max_code, dtype=np.int64))
-    return full, inverse_type.encode(np.where(np.isinf(inverse), largest, inverse))
+    return full, _entries(inverse_type, inverse)
+
+
+def _entries(kind: FixedType, values: NDArray[np.float64]) -> Codes:
+    """Codes of values, infinity as the largest."""
+    infinite = np.isinf(values)
+    return np.where(infinite, kind.max_code, kind.encode(np.where(infinite, 0.0, values)))
 
 
 def _top_bits(kind: FixedType, size: int) -> NDArray[np.float32]:

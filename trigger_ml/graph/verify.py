@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.graph.einsum import einsum_problems
+from trigger_ml.graph.einsum_operation import Einsum
 from trigger_ml.graph.image_operations import AveragePool, Crop, MaxPool, ZeroPad
 from trigger_ml.graph.images import image_problems
 from trigger_ml.graph.merge_operations import Merge, Reshape
@@ -32,6 +34,7 @@ from trigger_ml.graph.rectify import rectify_problems
 from trigger_ml.graph.rectify_operation import Rectify
 from trigger_ml.graph.scale import scale_problems
 from trigger_ml.graph.scale_operation import Scale
+from trigger_ml.graph.softmax import softmax_problems
 from trigger_ml.graph.types import MAX_WIDTH, Codes, FixedType, Overflow
 from trigger_ml.graph.windows import as_image, window_count
 
@@ -82,6 +85,9 @@ def _node_problems(node: Node, reads: list[Node]) -> Iterator[Blocker]:
     if isinstance(node.operation, Merge):
         yield from merge_problems(node, reads)
         return
+    if isinstance(node.operation, Einsum):
+        yield from einsum_problems(node, reads)
+        return
     if len(reads) != 1:
         yield Blocker(node.name, f"{node.operation.kind} reads one edge, found {len(reads)}")
         return
@@ -114,22 +120,10 @@ def _node_problems(node: Node, reads: list[Node]) -> Iterator[Blocker]:
                 size = len(lookup.table)
                 yield Blocker(node.name, f"a {width}-bit input needs {1 << width} entries: {size}")
             yield from _range(node.name, "table", lookup.table, node.type)
-        case Softmax() as softmax:
-            yield from _softmax_problems(node, softmax)
+        case Softmax():
+            yield from softmax_problems(node, reads[0])
         case _:
             pass
-
-
-def _softmax_problems(node: Node, softmax: Softmax) -> Iterator[Blocker]:
-    entries = 1 << softmax.difference_type.width
-    if len(softmax.exp_table) != entries:
-        found = len(softmax.exp_table)
-        yield Blocker(node.name, f"the exponential table needs {entries} entries, found {found}")
-    size = len(softmax.inverse_table)
-    if size & (size - 1) or size > 1 << softmax.inverse_input_type.width:
-        yield Blocker(node.name, f"the inverse table has {size} entries, not a power of two")
-    yield from _range(node.name, "exponential table", softmax.exp_table, softmax.exp_type)
-    yield from _range(node.name, "inverse table", softmax.inverse_table, softmax.inverse_type)
 
 
 def _dense_problems(node: Node, dense: Dense, read: Node) -> Iterator[Blocker]:

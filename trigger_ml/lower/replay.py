@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 from alkaid.trace import FVArray
-from alkaid.trace.fixed_variable import FVariable, LookupTable
+from alkaid.trace.fixed_variable import FVariable
 
 from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.graph.einsum_operation import Einsum
 from trigger_ml.graph.image_operations import IMAGE_OPERATIONS
 from trigger_ml.graph.merge_operations import Merge, Reshape
 from trigger_ml.graph.model import (
@@ -43,7 +44,7 @@ from trigger_ml.graph.model import (
 )
 from trigger_ml.graph.rectify_operation import Rectify
 from trigger_ml.graph.scale_operation import Scale
-from trigger_ml.graph.types import Codes, FixedType, Overflow, Rounding
+from trigger_ml.graph.types import FixedType, Overflow, Rounding
 from trigger_ml.graph.windows import as_image
 from trigger_ml.lower.arithmetic import (
     HARDWARE,
@@ -55,10 +56,12 @@ from trigger_ml.lower.arithmetic import (
     if_negative,
     kif,
 )
+from trigger_ml.lower.replay_einsum import replay_einsum
 from trigger_ml.lower.replay_images import image_of, replay_image, with_zeros
 from trigger_ml.lower.replay_merges import replay_merge, replay_reshape
 from trigger_ml.lower.replay_rectify import replay_rectify
 from trigger_ml.lower.replay_scale import replay_scale
+from trigger_ml.lower.replay_softmax import look_up, replay_softmax
 
 __all__ = ["replay"]
 
@@ -87,6 +90,8 @@ def replay(graph: FixedGraph, adder_depth: int) -> dict[str, Symbols]:
             edges[node.name] = _multiply(node, *(edges[name] for name in node.inputs))
         elif isinstance(node.operation, Merge):
             edges[node.name] = replay_merge(node, *(edges[name] for name in node.inputs))
+        elif isinstance(node.operation, Einsum):
+            edges[node.name] = replay_einsum(node, *(edges[name] for name in node.inputs))
         else:
             source = graph.by_name[node.inputs[0]]
             edges[node.name] = _RULES[type(node.operation)](node, edges[source.name], source.type)
@@ -217,41 +222,10 @@ def _global_average(node: Node, symbols: Symbols, _source: FixedType) -> Symbols
     return cast(cast(total * (1.0 / symbols.shape[0]), operation.accumulator), node.type)
 
 
-def _look_up(symbols: Symbols, table: Codes, out: FixedType, source: FixedType) -> Symbols:
-    """Element-wise table: one entry for each code of ``source``."""
-    entries = LookupTable(out.decode(table))
-    interval = (source.min_code * source.step, source.max_code * source.step, source.step)
-    flat = [element.lookup(entries, original_qint=interval) for element in np.ravel(symbols)]
-    return array(flat, symbols).reshape(symbols.shape)
-
-
 def _lookup(node: Node, symbols: Symbols, source: FixedType) -> Symbols:
     operation = node.operation
     assert isinstance(operation, Lookup)
-    return _look_up(symbols, operation.table, node.type, source)
-
-
-def _softmax(node: Node, symbols: Symbols, _source: FixedType) -> Symbols:
-    operation = node.operation
-    assert isinstance(operation, Softmax)
-    if symbols.ndim != 1:
-        raise ModelError(
-            Blocker(node.name, f"softmax over one axis of {node.shape}", "flatten it to a vector")
-        )
-    largest = reduce(lambda left, right: left.max_of(right), list(symbols))
-    distance = array([largest - element for element in symbols], symbols)
-    key = cast(distance, operation.difference_type)
-    exponential = _look_up(key, operation.exp_table, operation.exp_type, operation.difference_type)
-    total = cast(array([np.sum(exponential)], symbols), operation.sum_type)
-    inverse_input = operation.inverse_input_type
-    address_bits = len(operation.inverse_table).bit_length() - 1
-    address_type = FixedType(address_bits, inverse_input.integer, inverse_input.signed)
-    address = cast(cast(total, inverse_input), address_type)
-    order = operation.inverse_table
-    if inverse_input.signed:
-        order = np.roll(order, len(order) // 2)
-    inverse = _look_up(address, order, operation.inverse_type, address_type)[0]
-    return cast(array([element * inverse for element in exponential], symbols), node.type)
+    return look_up(symbols, operation.table, node.type, source)
 
 
 def _argmax(node: Node, symbols: Symbols, _source: FixedType) -> Symbols:
@@ -299,7 +273,7 @@ _RULES: Final[Mapping[type[Operation], Callable[[Node, Symbols, FixedType], Symb
     GlobalAverage: _global_average,
     Scale: replay_scale,
     Lookup: _lookup,
-    Softmax: _softmax,
+    Softmax: replay_softmax,
     ArgMax: _argmax,
     Threshold: _threshold,
 }

@@ -20,6 +20,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from trigger_ml.graph.einsum import sizes_of
+from trigger_ml.graph.einsum_operation import Einsum
 from trigger_ml.graph.model import (
     ArgMax,
     Concatenate,
@@ -53,6 +55,8 @@ LUT_PER_ACTIVATION_BIT: Final = 0.15
 LUT_PER_MAXIMUM_BIT: Final = 1.25
 LUT_PER_PRODUCT_BIT: Final = 0.5
 """Of a product of two edges: times both widths."""
+LUT_PER_SUMMED_PRODUCT_BIT: Final = 0.75
+"""The same where products are summed, as alkaid counts it; a sum of them takes one LUT a bit."""
 LUT_INPUTS: Final = 6
 NS_PER_ADDER: Final = 1.2
 NS_PER_CAST: Final = 1.0
@@ -215,6 +219,19 @@ def _multiply(node: Node, reads: Sequence[Node], _widths: Sequence[Widths]) -> R
     return Rough(LUT_PER_PRODUCT_BIT * node.size * bits, NS_PER_CHOICE)
 
 
+def _pairs(node: Node, reads: Sequence[Node], _widths: Sequence[Widths]) -> Rough:
+    """Products of two edges, and their sums."""
+    operation = node.operation
+    assert isinstance(operation, Einsum)
+    sizes = sizes_of(operation, reads[0].shape, reads[1].shape)
+    assert sizes is not None
+    terms = prod(sizes[letter] for letter in operation.summed)
+    products = LUT_PER_SUMMED_PRODUCT_BIT * terms * prod(read.type.width for read in reads)
+    adders = (terms - 1) * sum(read.type.width for read in reads)
+    delay = NS_PER_CHOICE + NS_PER_ADDER * ceil(log2(terms))
+    return Rough(node.size * (products + adders), delay)
+
+
 def _average(node: Node, reads: Sequence[Node], _widths: Sequence[Widths]) -> Rough:
     count = reads[0].shape[0]
     lut = LUT_PER_ADDER * reads[0].type.width ** 0.5 * node.size * (count - 1)
@@ -233,9 +250,10 @@ def _table(count: int, address: int, width: int) -> Rough:
 def _softmax(node: Node, reads: Sequence[Node], _widths: Sequence[Widths]) -> Rough:
     operation = node.operation
     assert isinstance(operation, Softmax)
-    size, kind = node.size, operation.exp_type
+    outer, size, inner = operation.slices(node.shape)
+    kind = operation.exp_type
     parts = (
-        _choices(1, size, reads[0].type.width),
+        _choices(1, size, reads[0].type.width) if operation.stable else Rough(0.0, 0.0),
         _table(size, operation.difference_type.width, kind.width),
         Rough(LUT_PER_ADDER * kind.width**0.5 * (size - 1), NS_PER_ADDER * ceil(log2(size + 1))),
         _table(1, ceil(log2(len(operation.inverse_table))), operation.inverse_type.width),
@@ -244,7 +262,8 @@ def _softmax(node: Node, reads: Sequence[Node], _widths: Sequence[Widths]) -> Ro
             NS_PER_CHOICE,
         ),
     )
-    return Rough(sum(part.lut for part in parts), sum(part.delay_ns for part in parts))
+    lut = sum(part.lut for part in parts) * outer * inner
+    return Rough(lut, sum(part.delay_ns for part in parts))
 
 
 _COUNTERS: Final[
@@ -258,6 +277,7 @@ _COUNTERS: Final[
     QuantizeEach: _each,
     MaxPool2D: _max_pool,
     Multiply: _multiply,
+    Einsum: _pairs,
     GlobalAverage: _average,
     Lookup: _lookup,
     Softmax: _softmax,

@@ -52,7 +52,8 @@ def gated(layout: StreamPlan, part: KernelPlan, lane: int, tap: int, step: int) 
     """Whether a tap is made zero at a step of an image, counted from the image's first."""
     for border in part.borders:
         if (border.lane, border.tap) == (lane, tap):
-            return step in border.first or step - (layout.groups - 1) in border.last
+            at_first = step in (*border.first, *border.within)
+            return at_first or step - (layout.groups - 1) in border.last
     return False
 
 

@@ -79,12 +79,15 @@ class Border:
     """A tap of an output lane that lies outside the image at some steps.
 
     first, last: the tap is zero when the image's first (last) step was so many steps ago.
+    within: likewise the first, and no other image has begun since: an image that lost columns
+    ends before its last step, which one that is cut short never comes to.
     """
 
     lane: int
     tap: int
     first: tuple[int, ...]
     last: tuple[int, ...]
+    within: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

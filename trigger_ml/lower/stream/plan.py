@@ -9,28 +9,11 @@ Upsampling is wires. :mod:`trigger_ml.lower.stream.layout` says what the result 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, lcm
-from typing import Final
 
-from trigger_ml.errors import Blocker, ConfigError, ModelError
-from trigger_ml.graph.merge_operations import ELEMENTWISE as MERGED
-from trigger_ml.graph.model import (
-    Concatenate,
-    Conv2D,
-    FixedGraph,
-    Input,
-    Lookup,
-    MaxPool2D,
-    Multiply,
-    Node,
-    Quantize,
-    Relu,
-    Threshold,
-    Transpose,
-    UpSample2D,
-)
-from trigger_ml.graph.types import FixedType
+from trigger_ml.errors import Blocker, ConfigError
+from trigger_ml.graph.model import FixedGraph, Node, UpSample2D
 from trigger_ml.lower.stream.cuts import cut_before_product
 from trigger_ml.lower.stream.layout import (
     KernelPlan,
@@ -41,16 +24,15 @@ from trigger_ml.lower.stream.layout import (
     StreamPlan,
 )
 from trigger_ml.lower.stream.rows import RowNetwork
+from trigger_ml.lower.stream.streamed import (
+    ELEMENTWISE,
+    keeps_zero,
+    require_streamable,
+    zero_columns,
+)
 from trigger_ml.lower.stream.windows import Window, borders, kernel_graph, window_of
 
 __all__ = ["lanes_for", "plan"]
-
-WINDOWED: Final = (Conv2D, MaxPool2D)
-ELEMENTWISE: Final = (Quantize, Relu, Lookup, Threshold)
-KEEPS_ZERO: Final = (Quantize, Relu, Concatenate, Multiply, Transpose)
-"""Operations after which a zero of the padding is still zero, so that they may be done inside the
-window of the layer that reads them."""
-STREAMED: Final = (Input, *WINDOWED, *ELEMENTWISE, *KEEPS_ZERO, *MERGED, UpSample2D)
 
 
 def lanes_for(graph: FixedGraph, groups: int) -> int:
@@ -77,7 +59,7 @@ def plan(graph: FixedGraph, lanes: int) -> StreamPlan:
     Raises ModelError listing every layer that cannot be streamed, and ConfigError when ``lanes``
     is not a multiple of all that pooling divides the width by, or is more than an image has.
     """
-    _require_streamable(graph)
+    require_streamable(graph)
     grain = _grain(graph)
     width = graph.input_nodes[0].shape[1]
     most = ceil(width / grain) * grain
@@ -105,70 +87,12 @@ def _grain(graph: FixedGraph) -> int:
     """Least common multiple of the width's reduction at every node."""
     down: dict[str, int] = {}
     for node in graph.nodes:
-        operation = node.operation
         reads = [down[name] for name in node.inputs]
-        here = max(reads, default=1)
-        if isinstance(operation, Conv2D):
-            here *= operation.strides[1]
-        elif isinstance(operation, MaxPool2D):
-            here *= operation.size[1]
-        elif isinstance(operation, UpSample2D):
-            here = max(here // operation.size[1], 1)
+        here = max(reads, default=1) * window_of(node).stride
+        if isinstance(node.operation, UpSample2D):
+            here = max(here // node.operation.size[1], 1)
         down[node.name] = here
     return lcm(*down.values())
-
-
-def _require_streamable(graph: FixedGraph) -> None:
-    blockers = [
-        Blocker(
-            node.name,
-            f"{node.operation.kind} cannot be streamed over the width",
-            "a stream takes convolutions, max pooling, upsampling, joins of two images, relu, "
-            "tables and Permute((3, 2, 1)); end the network with a convolution, and decide behind "
-            "the firmware",
-        )
-        for node in graph.nodes
-        if not isinstance(node.operation, STREAMED)
-    ]
-    blockers += [
-        Blocker(
-            node.name,
-            f"turns {source.type} into {node.type}, and upsampling in a stream is wires",
-            "give it the type of its input, and quantize in the layer before or behind it",
-        )
-        for node in graph.nodes
-        if isinstance(node.operation, UpSample2D)
-        and not _same_grid(node.type, (source := graph.by_name[node.inputs[0]]).type)
-    ]
-    blockers += [
-        Blocker(
-            node.name,
-            f"puts the axes in the order {node.operation.axes}, and the width of a stream is its "
-            "second axis",
-            "use Permute((3, 2, 1)), which swaps rows and channels",
-        )
-        for node in graph.nodes
-        if isinstance(node.operation, Transpose) and node.operation.axes[1] != 1
-    ]
-    if len(graph.input_nodes) != 1 or len(graph.outputs) != 1:
-        found = f"{len(graph.input_nodes)} inputs and {len(graph.outputs)} outputs"
-        blockers.append(Blocker("model", f"has {found}; a stream has one of each"))
-    if not blockers and len(graph.input_nodes[0].shape) != 3:
-        shape = graph.input_nodes[0].shape
-        blockers.append(
-            Blocker(
-                graph.input_nodes[0].name,
-                f"has shape {shape}; a stream reads height x width x channels",
-                "give the input three axes",
-            )
-        )
-    if blockers:
-        raise ModelError(blockers)
-
-
-def _same_grid(one: FixedType, other: FixedType) -> bool:
-    """Whether two types hold the same values; how they round and saturate does not matter."""
-    return (one.width, one.integer, one.signed) == (other.width, other.integer, other.signed)
 
 
 @dataclass
@@ -194,7 +118,7 @@ class _Planner:
                 continue
             if isinstance(node.operation, UpSample2D):
                 self._repeat(node, node.operation)
-            elif isinstance(node.operation, KEEPS_ZERO) and not self._leaves(node.name):
+            elif keeps_zero(node) and not self._leaves(node.name):
                 self.inlined[node.name] = node
             else:
                 done.update(self._kernel(node))
@@ -241,11 +165,19 @@ class _Planner:
             if len(readers) != 1 or not isinstance(readers[0].operation, ELEMENTWISE):
                 break
             after.append(readers[0])
-        window = window_of(root)
+        window = self._window(root)
         sources = self._sources([*before, root])
         graph = kernel_graph(before, root, after[1:], sources, window.taps)
         self._place(root.name, graph, sources, window, after[-1])
         return [node.name for node in after]
+
+    def _window(self, root: Node) -> Window:
+        """What a node sees of the width, columns of zeros that are put around it included."""
+        window, node = window_of(root), root
+        while node.inputs[0] in self.inlined:
+            node = self.inlined[node.inputs[0]]
+            window = replace(window, left=window.left + zero_columns(node))
+        return window
 
     def _row_kernel(self, root: Node) -> None:
         """Make the kernel for single rows that a node ends."""

@@ -41,8 +41,8 @@ def _kernel(part: KernelPlan, kernel: Kernel, columns: Mapping[str, Codes]) -> C
         whole = columns[read.stream.name]
         reach = (output.width - 1) * part.stride + part.taps - part.left
         right = max(reach - read.stream.width, 0)
-        padded = np.pad(whole, ((0, 0), (part.left, right), (0, 0), (0, 0)))
-        first = np.arange(output.width) * part.stride
+        padded = np.pad(whole, ((0, 0), (max(part.left, 0), right), (0, 0), (0, 0)))
+        first = np.arange(output.width) * part.stride + max(-part.left, 0)
         taken = padded[:, first[:, None] + np.arange(part.taps)]
         windows.append(taken.reshape(len(whole) * output.width, -1))
     if part.rows:

@@ -33,13 +33,16 @@ from trigger_ml.graph.model import (
     Transpose,
     frozen_codes,
 )
+from trigger_ml.graph.rectify_operation import Rectify
+from trigger_ml.graph.scale_operation import Scale
 from trigger_ml.lower.stream.layout import Pick, RowInput
+from trigger_ml.lower.stream.windows import resized
 
 __all__ = ["RowKernel", "RowNetwork"]
 
 SWAP: Final = (2, 1, 0)
 """Axes of the Transpose that makes channels of rows, and rows of channels."""
-ROW_BY_ROW: Final = (Quantize, Relu, Lookup, Threshold, Concatenate, Multiply, *MERGED)
+ROW_BY_ROW: Final = (Quantize, Relu, Lookup, Threshold, Scale, Concatenate, Multiply, *MERGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,8 @@ class RowNetwork:
         if isinstance(operation, Conv2D):
             plain = operation.strides == (1, 1) and not any(operation.padding)
             return plain and operation.weight.shape[:2] == (1, 1)
+        if isinstance(operation, Rectify):
+            return not (operation.slope != operation.slope[:1, :1]).any()
         return isinstance(operation, ROW_BY_ROW)
 
     def _wire(self, node: Node) -> bool:
@@ -244,7 +249,7 @@ class _Builder:
         if node.name in self.mixes:
             return self._mixed(self.mixes[node.name])
         reads = tuple(self.row(self.graph.by_name[name]) for name in node.inputs)
-        self.nodes.append(replace(node, inputs=reads, shape=(1, 1, node.shape[2])))
+        self.nodes.append(replace(resized(node, 1, 1), inputs=reads))
         return node.name
 
     def _input(self, name: str, source: Node, picks: RowInput) -> str:

@@ -86,11 +86,22 @@ def steps_back(name: str, tag: str, steps: int, ready: int) -> Iterator[str]:
     )
 
 
-def outside(prefix: str, first: Sequence[int], last: Sequence[int]) -> str:
-    """Whether the image's first, or last, group came one of these numbers of steps ago."""
+def outside(
+    prefix: str, first: Sequence[int], last: Sequence[int], within: Sequence[int] = ()
+) -> str:
+    """Whether the image's first, or last, group came one of these numbers of steps ago.
+
+    within: likewise the first, with none after it.
+    """
     terms = [f"{prefix}_first[{step}]" for step in first]
     terms += [f"{prefix}_last[{step}]" for step in last]
+    terms += [_at_step(f"{prefix}_first", step) for step in within]
     return " | ".join(terms)
+
+
+def _at_step(since: str, step: int) -> str:
+    """Whether the newest tag came so many steps ago."""
+    return f"({since}[{step}] & ~|{since}[{step - 1}:0])" if step else f"{since}[0]"
 
 
 def tap_columns(

@@ -247,10 +247,10 @@ class _Top:
     ) -> Generator[str, None, list[tuple[Border, str]]]:
         """Signals that are low when a tap lies outside the image; returns one for each border."""
         yield from self._since(f"kernel{number}", part.borders, ready)
-        gates: dict[tuple[tuple[int, ...], tuple[int, ...]], str] = {}
+        gates: dict[tuple[tuple[int, ...], ...], str] = {}
         found = []
         for border in part.borders:
-            key = (border.first, border.last)
+            key = (border.first, border.last, border.within)
             if key not in gates:
                 gates[key] = f"inside{number}_{len(gates)}"
                 yield f"wire {gates[key]} = ~({outside(f'kernel{number}', *key)});"
@@ -259,8 +259,9 @@ class _Top:
 
     def _since(self, prefix: str, borders: Sequence[Border], ready: int) -> Iterator[str]:
         """The first and last tags in steps, as far back as the borders look."""
-        for tag in ("first", "last"):
-            steps = [step for border in borders for step in getattr(border, tag)]
+        first = [step for border in borders for step in (*border.first, *border.within)]
+        last = [step for border in borders for step in border.last]
+        for tag, steps in (("first", first), ("last", last)):
             if steps:
                 yield from steps_back(f"{prefix}_{tag}", tag, max(steps), ready)
 
@@ -269,8 +270,10 @@ class _Top:
         bits, kept = result.lanes * result.column_bits, plan.history * result.column_bits
         name = self._signal[result.name]
         yield f"// Out groups: {result.name} begins {result.offset} columns late."
+        within = [step for group in self._beyond for step in self._at_group(group)[2]]
         for tag in ("real_group", "first", "last"):
-            yield from steps_back(f"out_{tag}", tag, plan.flush, ready)
+            steps = max(plan.flush, *within, 0) if tag == "first" else plan.flush
+            yield from steps_back(f"out_{tag}", tag, steps, ready)
         yield f"assign out_valid = step_at[{ready}] & out_real_group[{plan.flush}];"
         yield f"assign out_start = out_valid & out_first[{plan.flush}];"
         bx = "bx"
@@ -288,16 +291,28 @@ class _Top:
         if self._flags:
             yield f"assign out_flags = bx_window[{self._bx_bits - 1}:{BX_BITS}];"
         yield from self._kept("out", name, bits, kept)
-        inside = result.width - (plan.groups - 1) * result.lanes
         data = f"out_window[{bits - 1}:0]"
-        if inside < result.lanes:
-            kept_bits = max(inside, 0) * result.column_bits
-            beyond = [f"{{{bits - kept_bits}{{out_last[{plan.flush}]}}}}"]
+        for group, inside in self._beyond.items():
+            kept_bits = inside * result.column_bits
+            gate = outside("out", *self._at_group(group))
+            beyond = [f"{{{bits - kept_bits}{{{gate}}}}}"]
             if kept_bits:
                 beyond.insert(0, f"{{{kept_bits}{{1'b0}}}}")
             data += f" & ~{joined(beyond)}"
         yield f"assign out_data = {data};"
         yield ""
+
+    @property
+    def _beyond(self) -> dict[int, int]:
+        """Groups with columns beyond the output, and how many of each are inside."""
+        result = self._plan.result
+        inside = {group: result.width - group * result.lanes for group in range(self._plan.groups)}
+        return {group: max(count, 0) for group, count in inside.items() if count < result.lanes}
+
+    def _at_group(self, group: int) -> tuple[tuple[int, ...], ...]:
+        """When a group of the output leaves, as the steps of a :class:`Border`."""
+        step, last = self._plan.flush + group, self._plan.groups - 1
+        return ((), (step - last,), ()) if step >= last else ((), (), (step,))
 
     def _kept(self, name: str, source: str, bits: int, kept: int) -> Iterator[str]:
         """``<name>_window``: a signal with its history, in steps of the output."""
