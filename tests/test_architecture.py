@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1] / "trigger_ml"
 STAGES = ("frontends", "lower", "simulate", "synth", "check", "report")
 PROCESSES = (
     "trigger_ml.float_graph.worker",
+    "trigger_ml.frontends.default_worker",
     "trigger_ml.frontends.fml_worker",
     "trigger_ml.frontends.hgq_worker",
     "trigger_ml.frontends.onnx_worker",

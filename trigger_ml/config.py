@@ -49,7 +49,8 @@ class OutputKind(StrEnum):
     """What leaves the firmware of a classifier."""
 
     LOGITS = "logits"
-    """The last layer before softmax or sigmoid: what a trigger compares. The default."""
+    """The last layer before softmax or sigmoid: what a trigger compares. The default. A softmax
+    that is quantized itself (HGQ2's QSoftmax) is that layer."""
     SOFTMAX = "softmax"
     """The activation itself, by tables."""
     ARGMAX = "argmax"
@@ -94,7 +95,8 @@ class Firmware(_Section):
     """hls4ml backend of the HLS project."""
     io_type: Literal["auto", "io_parallel", "io_stream"] = "auto"
     """hls4ml interface type; auto is io_stream for a model with convolutions that ends in an
-    image and io_parallel for any other."""
+    image and io_parallel for any other. Without RTL (rtl: false), io_stream is for any model with
+    convolutions, and auto takes it where a flat pipeline would be too large."""
     output: OutputKind = OutputKind.LOGITS
     threshold: float = 0.0
     """Cut on each logit, for output: threshold."""

@@ -25,7 +25,7 @@ from trigger_ml.float_graph.search import narrowest
 from trigger_ml.float_graph.source import FloatSource, holds_floats, read_source
 from trigger_ml.graph.types import FixedType
 
-__all__ = ["FixedPointModel", "choose_types", "is_float"]
+__all__ = ["LARGEST_ERROR", "FixedPointModel", "choose_types", "is_float"]
 
 WIDTHS: Final = range(6, 17)
 """Bits of weights and activations, tried one after the other."""

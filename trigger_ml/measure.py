@@ -35,8 +35,8 @@ from trigger_ml.errors import ToolMissingError
 from trigger_ml.explain import explain_csim, explain_outputs, explain_source, on_grid
 from trigger_ml.frontends.client import Frontend
 from trigger_ml.graph.interpreter import evaluate
-from trigger_ml.graph.model import FixedGraph, Softmax
-from trigger_ml.graph.types import Codes
+from trigger_ml.graph.model import FixedGraph, Node, Softmax
+from trigger_ml.graph.types import Codes, FixedType
 from trigger_ml.lower.stream.write import StreamLogic
 from trigger_ml.measure_edges import edge_decisions, judge_edges
 from trigger_ml.measure_masks import judge_masks, mask_decisions
@@ -83,9 +83,12 @@ def check_source(
 def anchors(network: FixedGraph) -> tuple[str, ...]:
     """The nodes that the source model's outputs, before their softmax, correspond to."""
     return tuple(
-        node.inputs[0] if isinstance(node.operation, Softmax) else node.name
-        for node in network.output_nodes
+        node.inputs[0] if _stands_for_floats(node) else node.name for node in network.output_nodes
     )
+
+
+def _stands_for_floats(node: Node) -> bool:
+    return isinstance(node.operation, Softmax) and not node.operation.own
 
 
 def _source_codes(graph: FixedGraph, values: NDArray[np.float64]) -> Codes:
@@ -247,18 +250,25 @@ def _physics(design: Design, source: SourceCheck, graph: Run) -> PhysicsFindings
     if vectors.labels is None:
         return None
     network = design.network.by_name[anchors(design.network)[0]]
-    firmware = network.type.decode(source.graph_run.codes[rows])
-    if design.config.firmware.output is OutputKind.SOFTMAX:
+    firmware, quantized = network.type.decode(source.graph_run.codes[rows]), source.logits[rows]
+    if isinstance(network.operation, Softmax):
+        firmware, quantized = (_as_logits(part, network.type) for part in (firmware, quantized))
+    elif design.config.firmware.output is OutputKind.SOFTMAX:
         kind = design.firmware.output_nodes[0].type
-        firmware = np.log(np.maximum(kind.decode(graph.codes[rows]), kind.step / 2))
+        firmware = _as_logits(kind.decode(graph.codes[rows]), kind)
     return physics.compare(
         design.float_scores,
-        source.logits[rows],
+        quantized,
         firmware,
         vectors.labels,
         design.class_names,
         seed=vectors.seed,
     )
+
+
+def _as_logits(probabilities: NDArray[np.float64], kind: FixedType) -> NDArray[np.float64]:
+    """Logarithms, of half a step where a probability is zero."""
+    return np.log(np.maximum(probabilities, kind.step / 2))
 
 
 def _softmax_decisions(design: Design, source: SourceCheck, graph: Run) -> tuple[Verdict, ...]:

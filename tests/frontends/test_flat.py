@@ -1,5 +1,6 @@
 """Which form a network gets, how large a flat one is, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tests.frontends.test_keras_windows import CONV, GRID, IMAGE, SEQUENCE, chai
 from trigger_ml.config import Config, load_config
 from trigger_ml.errors import ConfigError, ModelError
 from trigger_ml.frontends import flat
-from trigger_ml.frontends.flat import flat_products, require_form
+from trigger_ml.frontends.flat import flat_products, hls_interface, require_form
 from trigger_ml.frontends.keras_network import KerasNetwork
 
 SEPARABLE = {**CONV, "depthwise_quantizer": GRID, "pointwise_quantizer": GRID}
@@ -54,6 +55,7 @@ def test_a_network_that_is_too_large_says_by_how_much(monkeypatch: pytest.Monkey
         require_form(network(), config())
     assert "270 products with non-zero weights (180 of them in l0), and 269" in str(caught.value)
     assert "or end in an image" in str(caught.value)
+    assert "or compile with --hls-only, which makes hls4ml's streaming project" in str(caught.value)
     image = network(ends_in_image=True)
     monkeypatch.setattr(flat, "MOST_PRODUCTS", 100)
     with pytest.raises(ModelError, match=r"leave firmware\.io_type: auto"):
@@ -76,8 +78,34 @@ def test_decisions_and_interfaces_that_do_not_suit() -> None:
         asked = config(firmware__output=output, firmware__io_type="io_parallel")
         with pytest.raises(ConfigError, match="says something of each pixel"):
             require_form(network(ends_in_image=True), asked)
-    with pytest.raises(ModelError, match="strides with padding='same'"):
-        require_form(network(ends_in_image=True), config())
+    require_form(network(ends_in_image=True), config())
+
+
+def test_a_project_without_rtl_streams_what_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = config(firmware__rtl=False)
+    assert hls_interface(network(), alone) == "io_parallel"
+    assert hls_interface(network(), config(firmware__rtl=False, firmware__io_type="io_stream")) == (
+        "io_stream"
+    )
+    monkeypatch.setattr(flat, "MOST_PRODUCTS", 269)
+    assert hls_interface(network(), alone) == "io_stream"
+    require_form(network(), alone)
+    assert hls_interface(network(), config()) == "io_parallel"
+    parallel = config(firmware__rtl=False, firmware__io_type="io_parallel")
+    with pytest.raises(ModelError, match="270 products"):
+        require_form(network(), parallel)
+    layers = chain(
+        (6, 5, 2),
+        ("QConv2D", {**IMAGE, "strides": [2, 1]}),
+        ("MaxPooling2D", {"pool_size": [2, 2], "strides": [1, 1], "padding": "valid"}),
+        ("AveragePooling2D", {"pool_size": [2, 3], "strides": [2, 3], "padding": "same"}),
+        ("Flatten", {}),
+    )
+    with pytest.raises(ModelError) as caught:
+        require_form(replace(network(), layers=tuple(layers)), alone)
+    assert [blocker.what for blocker in caught.value.blockers] == [
+        "windows of 2x3 each 2x3 reach beyond 2x4",
+    ]
 
 
 def test_a_sequence_of_results_is_no_class() -> None:

@@ -206,6 +206,14 @@ def test_layers_that_are_no_network(tmp_path: Path, change: Any, message: str) -
         read_fml(with_document(tmp_path / "net.fml", ARCHITECTURE, architecture))
 
 
+def test_a_softmax_that_is_no_tail_is_refused(tmp_path: Path) -> None:
+    state = documents()["graph_state.json"]
+    state["outputs"] = ["fc2_softmax", "fc2"]
+    message = refusal(with_document(tmp_path / "net.fml", "graph_state.json", state))
+    assert "layer fc2_softmax: a softmax within a network that hls4ml converted" in message
+    assert "train it as hgq.layers.QSoftmax and compile the HGQ2 file" in message
+
+
 @pytest.fixture(scope="module")
 def unread(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, tuple[Any, ...]]]:
     """Where the file may hold any text: one place at a time, with C++ in it.

@@ -49,8 +49,11 @@ def test_hls4ml_gets_its_rules_once() -> None:
         (hls.Activation, True, "io_parallel", False),
         (hls.Activation, False, "io_parallel", True),
         (hls.Input, True, "io_parallel", True),
-        (hls.Resize, False, "io_stream", True),
-        (hls.Activation, True, "io_stream", True),
+        (hls.Resize, False, "io_stream", False),
+        (hls.Reshape, False, "io_stream", True),
+        (hls.Transpose, False, "io_stream", True),
+        (hls.Activation, True, "io_stream", False),
+        (hls.Activation, False, "io_stream", True),
     ],
 )
 def test_a_type_is_not_put_on_what_cannot_cast(
@@ -58,7 +61,7 @@ def test_a_type_is_not_put_on_what_cannot_cast(
 ) -> None:
     register_images()
     found = before.__new__(before)
-    values = {"trusted": trusted, "class_name": before.__name__}
+    values: dict[str, Any] = {"trusted": trusted, "class_name": before.__name__}
     found.attributes = SimpleNamespace(get=lambda key, other=None: values.get(key, other))
     quantizer = SimpleNamespace(
         model=SimpleNamespace(config=SimpleNamespace(get_config_value=lambda key: interface)),
@@ -66,3 +69,6 @@ def test_a_type_is_not_put_on_what_cannot_cast(
     )
     anything = SimpleNamespace(match_any=lambda node: True)
     assert FuseFixedPointQuantizer.match(anything, quantizer) is fuses
+    # The type of a first quantizer is there already.
+    values["_result_t_propagated"] = True
+    assert not FuseFixedPointQuantizer.match(anything, quantizer)

@@ -81,14 +81,14 @@ def test_parameters_that_have_no_meaning_are_all_named() -> None:
     text = refusal(
         [
             *parts(2),
-            layer("Dot", "product", names(2), axes=2, normalize=True),
+            layer("Dot", "product", names(2), axes=0, normalize=True),
             layer("Concatenate", "joined", names(2), axis=0),
             layer("Reshape", "image", ("joined",), target_shape=[-1, -1]),
             layer("Permute", "turned", ("image",), dims=[0, 1]),
             layer("Flatten", "flat", ("turned",), data_format="channels_first"),
         ]
     )
-    assert "layer product: axes 2\n" in text
+    assert "layer product: axes 0\n" in text
     assert "layer product: normalize divides by lengths" in text
     assert "layer joined: axis 0" in text
     assert "layer image: target_shape [-1, -1]" in text
@@ -110,7 +110,7 @@ def test_shapes_that_do_not_fit_are_all_named() -> None:
         outputs=["sum", "product", "joined", "image", "turned"],
     )
     assert "layer sum: Add of (3,) and (4,): both have one shape" in text
-    assert "layer product: a dot product of (3,) and (4,)" in text
+    assert "layer product: multiplies tensors of shapes (3,) and (4,): 3 and 4 are to be" in text
     assert "layer joined: axis 2 of (3,)\n    -> join along the last axis" in text
     assert "layer image: the 4 elements of (4,) do not fill (3, -1)" in text
     assert "layer turned: dims (2, 1) of a tensor of shape (3,)" in text

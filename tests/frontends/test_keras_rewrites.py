@@ -121,11 +121,6 @@ def test_einsum_layers_that_are_refused(
     assert reason in refusal(items, {"mix": arrays})
 
 
-def test_an_einsum_of_tensors_is_refused_with_its_equation() -> None:
-    items = [*start((3,), (3,)), layer("Einsum", "e", ("q0", "q1"), subscripts="ab,ab->ab")]
-    assert "layer e: einsum 'ab,ab->ab' multiplies tensors with each other" in refusal(items)
-
-
 def test_a_turn_of_four_axes_is_refused() -> None:
     kernel = {"mix": (drawn(2, 2, 2),)}
     items = [*start((2, 3, 2)), einsum("abcd,def->aecfb"), dense("fc", "mix", 2)]

@@ -141,6 +141,7 @@ def test_a_softmax_layer_is_a_tail() -> None:
     assert "layer end: softmax over axis 0" in text
     text = refusal([*items, layer("Softmax", "mid", ("fc",)), dense("fc2", "mid", 2)])
     assert "layer mid: softmax in the middle of a network" in text
+    assert "train the network with HGQ2, whose QSoftmax has tables" in text
 
 
 def test_a_dense_layer_on_steps_is_the_right_convolution() -> None:

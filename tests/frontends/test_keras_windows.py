@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from trigger_ml.errors import ModelError
-from trigger_ml.frontends.keras_images import layer_shapes, stream_problems, streamable
+from trigger_ml.frontends.keras_images import layer_shapes, streamable
 from trigger_ml.frontends.keras_layers import read_layer
+from trigger_ml.frontends.keras_streams import stream_problems
 from trigger_ml.frontends.model_file import Layer
 
 GRID = "quantized_bits(4,0,alpha=1)"
@@ -140,25 +141,3 @@ def test_an_image_after_convolutions_is_a_stream_and_a_vector_is_not() -> None:
     assert not streamable(chain((8, 8, 1), ("QConv2D", IMAGE), ("GlobalMaxPooling2D", {})))
     assert not streamable(chain((8, 1), ("QConv1D", SEQUENCE)))
     assert not streamable(chain((8, 8, 1), ("UpSampling2D", {"size": 2})))
-
-
-def test_what_a_stream_cannot_hold_is_all_named() -> None:
-    layers = chain(
-        (9, 8, 1),
-        ("QConv2D", {**IMAGE, "strides": [1, 2]}),
-        ("ZeroPadding2D", {"padding": 1}),
-        ("MaxPooling2D", {"pool_size": 2, "padding": "valid"}),
-        ("MaxPooling2D", {"pool_size": 2, "strides": 1, "padding": "valid"}),
-        ("QConv2D", {**IMAGE, "kernel_size": [1, 2], "strides": [2, 1], "padding": "valid"}),
-    )
-    assert streamable(layers)
-    text = str(ModelError(stream_problems(layers)))
-    for part in (
-        "layer l0: strides with padding='same'",
-        "layer l1: a ZeroPadding2D has no place in a stream of columns",
-        "firmware.io_type: io_parallel for a small image",
-        "layer l2: windows of 2x2 leave a rest of 11x6",
-        "layer l3: pool_size [2, 2] with strides [1, 1]",
-        "layer l4: a kernel of one row with strides [2, 1]",
-    ):
-        assert part in text

@@ -403,6 +403,30 @@ def _middle(model: Builder) -> str:
     return model.dense(model.node("Sigmoid", model.dense("x", 4, 3)), 3, 2)
 
 
+def _softmax_within(model: Builder) -> str:
+    scores = model.node("Softmax", model.dense(model.quant("x", 4, 0.5), 4, 3), axis=1)
+    return model.dense(model.quant(scores, 8, 2.0**-7), 3, 2)
+
+
+def _tanh_at_the_end(model: Builder) -> str:
+    return model.node("Tanh", model.dense(model.quant("x", 4, 0.5), 4, 3))
+
+
+def _tanh_read_twice(model: Builder) -> str:
+    """By a quantizer and by a layer."""
+    tanh = model.node("Tanh", model.dense(model.quant("x", 4, 0.5), 4, 3))
+    return model.node("Add", model.quant(tanh, 8, 2.0**-7), tanh)
+
+
+def _tanh_of_one(model: Builder) -> str:
+    """With codes beyond 1."""
+    return model.quant(model.node("Tanh", model.quant("x", 4, 0.5)), 8, 2.0**-6)
+
+
+def _sigmoid_cut(model: Builder) -> str:
+    return model.quant(model.node("Sigmoid", model.quant("x", 4, 0.5)), 4, 2.0**-5, signed=False)
+
+
 def _events_mixed(model: Builder) -> str:
     return model.node("Reshape", model.dense("x", 4, 4), model.constant([-1, 2], np.int64))
 
@@ -434,9 +458,15 @@ def _shifted(model: Builder) -> str:
         (_zero_point, "zero_point 1, added before rounding"),
         (_bipolar, "values of -1 and 1 alone are no fixed-point type"),
         (_one_bit, "use two bits, narrow"),
-        (_middle, "(Sigmoid): in the middle of a network"),
+        (_middle, "(Sigmoid): in the middle of a network, and no quantizer is right behind it"),
+        (_softmax_within, "(Softmax): in the middle of a network has no exact fixed-point form"),
+        (_softmax_within, "train the network with HGQ2, whose QSoftmax has tables"),
+        (_tanh_at_the_end, "(Tanh): in the middle of a network, and no quantizer"),
+        (_tanh_read_twice, "(Tanh): in the middle of a network, and no quantizer"),
+        (_tanh_of_one, "(Quant): the codes -128 to 127 in steps of 2**-6 behind a Tanh"),
+        (_sigmoid_cut, "(Quant): the codes 0 to 15 in steps of 2**-5 behind a Sigmoid"),
         (_events_mixed, "(Reshape): reshapes (4,) to [-1, 2]: it mixes events"),
-        (_not_linear, "is computed from the events"),
+        (_not_linear, "(MatMul): multiplies (4,) and (4,) for each event"),
         (_clipped, "clips values at -1.0 and 1.0"),
         (_nothing, "reads y, which nothing before it makes"),
         (_divided, "(Div): has the factors [3.0, 3.0, 3.0, 3.0], which are no powers of two"),

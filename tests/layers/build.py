@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.layers.case import cases
+from tests.layers.case import KERAS_2, cases
 
 
 def main(group: str, folder: Path) -> None:
     """Build every case whose file is not there yet."""
     todo = [case for case in cases(group) if not (folder / case.file).exists()]
-    if any(case.kind == "QKeras .h5" for case in todo):
+    if any(case.kind in KERAS_2 for case in todo):
         from trigger_ml.keras2 import bind_keras
 
         bind_keras()

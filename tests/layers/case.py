@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["GROUPS", "Case", "cases"]
+__all__ = ["GROUPS", "KERAS_2", "Case", "cases"]
 
 GROUPS: Final = tuple(
     sorted(path.stem.removeprefix("cases_") for path in Path(__file__).parent.glob("cases_*.py"))
@@ -21,7 +21,12 @@ SUFFIXES: Final = {
     "ONNX QCDQ": ".onnx",
     "ONNX QONNX": ".onnx",
     "hls4ml .fml": ".fml",
+    "float Keras 2 .h5": ".h5",
+    "float Keras 3 .keras": ".keras",
+    "float ONNX": ".onnx",
 }
+KERAS_2: Final = ("QKeras .h5", "float Keras 2 .h5")
+"""Kinds of files that Keras 2 writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +34,20 @@ class Case:
     """One row of docs/layers.md.
 
     name: unique within its kind; "layer: what is special". build: writes the model file; runs in
-    a process of its own, where Keras 2 is bound for kind "QKeras .h5". kind: the front end. config:
-    YAML that the compilation needs.
+    a process of its own, where Keras 2 is bound for kinds in ``KERAS_2``, and where HGQ2 can
+    be imported if the group's name starts with ``hgq``. kind: the front end. config: YAML that
+    the compilation needs.
     """
 
     name: str
     build: Callable[[Path], None]
     kind: str
     config: str = ""
+
+    @property
+    def floats(self) -> bool:
+        """Whether types come from events."""
+        return self.kind.startswith("float ")
 
     @property
     def file(self) -> str:

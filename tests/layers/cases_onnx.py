@@ -116,6 +116,26 @@ def _normalized(model: Builder) -> str:
     return model.dense(model.node("Flatten", model.relu(layer)), 6, 2)
 
 
+def _tanh(model: Builder) -> str:
+    """Of quantized values, with codes on both sides or one fewer, and of a whole sum."""
+    layer = model.quant(model.dense(model.quant("x", 5, 0.25), 4, 4), 6, 2.0**-3)
+    layer = model.quant(model.node("Tanh", layer), 6, 2.0**-5)
+    layer = model.quant(model.dense(layer, 4, 4), 7, 2.0**-4)
+    layer = model.quant(model.node("Tanh", layer), 8, 2.0**-7, narrow=True)
+    layer = model.dense(model.quant(layer, 3, 2.0**-2), 4, 3, bits=3, scale=2.0**-2)
+    return model.quant(model.node("Tanh", layer), 4, 2.0**-3)
+
+
+def _sigmoid(model: Builder) -> str:
+    """With a sign and without, between two layers, in an image, and at the end."""
+    layer = model.quant("x", 4, 0.5)
+    layer = model.node("Conv", layer, model.weights((2, 2, 3, 3)), model.weights((2,)))
+    layer = model.node("Sigmoid", model.quant(layer, 6, 2.0**-2))
+    layer = model.node("Flatten", model.quant(layer, 8, 2.0**-8, signed=False))
+    layer = model.quant(model.dense(layer, 4, 3), 7, 2.0**-3)
+    return model.quant(model.node("Sigmoid", layer), 6, 2.0**-5)
+
+
 NETWORKS: dict[str, tuple[Network, str]] = {
     "Gemm, Relu, Softmax": (_dense, "vector"),
     "MatMul, Add of a bias": (_matmul, "vector"),
@@ -129,6 +149,8 @@ NETWORKS: dict[str, tuple[Network, str]] = {
     "Conv: padded, dilated, in groups; Flatten": (_convolution, "image"),
     "MaxPool, Conv 1x1, GlobalAveragePool": (_pools, "image"),
     "Conv, BatchNormalization": (_normalized, "image"),
+    "Tanh: between layers, with a quantizer behind it": (_tanh, "vector"),
+    "Sigmoid: with a quantizer behind it, also at the end": (_sigmoid, "image"),
 }
 
 

@@ -55,6 +55,22 @@ def _activation(path: Path, activation: str, *, inside: bool = False, bits: int 
     tf_keras.Model(source, layer).save(path)
 
 
+def _rounded_again(path: Path) -> None:
+    """A table that asks for fewer bits than the quantizer before it leaves."""
+    import tf_keras
+    from qkeras import QActivation, QDense
+
+    tf_keras.utils.set_random_seed(2)
+    plain = {"kernel_quantizer": "quantized_bits(4,1,alpha=1)", "bias_quantizer": PLAIN}
+    source = tf_keras.Input((4,), name="x")
+    layer = QActivation("quantized_bits(6,1,alpha=1)", name="grid")(source)
+    layer = QDense(5, name="fc1", bias_initializer="normal", **plain)(layer)
+    layer = QActivation("quantized_bits(7,2,alpha=1)", name="rounded")(layer)
+    layer = QActivation("quantized_tanh(3,use_real_tanh=True)", name="act")(layer)
+    layer = QDense(3, name="fc2", **plain)(layer)
+    tf_keras.Model(source, layer).save(path)
+
+
 def _normalized(
     path: Path, kind: str = "BatchNormalization", bits: int = 5, **options: Any
 ) -> None:
@@ -147,6 +163,7 @@ CASES = (
         partial(_activation, activation="quantized_relu(5,1,negative_slope=0.125)", bits=12),
         KIND,
     ),
+    Case("QActivation: quantized_bits, quantized_tanh of fewer bits", _rounded_again, KIND),
     Case("BatchNormalization", _normalized, KIND),
     Case(
         "BatchNormalization: wide input",

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import yaml
 
 from tests.layers.case import GROUPS, Case, cases
 from trigger_ml.config import Config
+from trigger_ml.float_graph.source import read_source
+from trigger_ml.frontends.hgq_paths import worker_environment
 from trigger_ml.pipeline import Request, compile_model
 
 __all__ = ["EVENTS", "Found", "all_cases", "build_models", "compile_case"]
 
 EVENTS: Final = 65_536
 """Draws over the whole input type, for each witness; the corners come on top."""
+DRAWN: Final = 4_000
+"""Normal events that a float model gets its types from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +51,14 @@ def all_cases() -> list[Case]:
 
 
 def build_models(folder: Path, groups: tuple[str, ...] = GROUPS) -> None:
-    """Write the model files, each group in a process of its own."""
+    """Write the model files, each group in a process of its own.
+
+    The builders of groups whose name starts with ``hgq`` can import HGQ2.
+    """
     for group in groups:
         command = [sys.executable, "-m", "tests.layers.build", group, str(folder)]
-        subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
+        more = worker_environment("numpy") if group.startswith("hgq") else {}
+        subprocess.run(command, check=True, cwd=Path(__file__).parents[2], env=os.environ | more)
 
 
 def compile_case(case: Case, folder: Path) -> Found:
@@ -67,7 +78,8 @@ def compile_case(case: Case, folder: Path) -> Found:
     settings.setdefault("budget", {"latency_ns": None})
     config = Config.model_validate(settings)
     output = folder / Path(case.file).stem
-    report = compile_model(Request(folder / case.file, config, None, output)).report
+    data = _events(folder / case.file, config) if case.floats else None
+    report = compile_model(Request(folder / case.file, config, data, output)).report
     pairs = {pair.name.split("~")[0]: pair for pair in report.fidelity.pairs}
     pairs["source"] = pairs.pop("graph")
     cost = report.resources.cost_model
@@ -82,3 +94,16 @@ def compile_case(case: Case, folder: Path) -> Found:
     }
     done.write_text(json.dumps(told))
     return Found(case, **told)
+
+
+def _events(model: Path, config: Config) -> Path:
+    """Write events for a float model beside it."""
+    source = read_source(model, config).network
+    size = sum(
+        prod(layer.config["batch_input_shape"][1:])
+        for layer in source.layers
+        if layer.kind == "InputLayer"
+    )
+    path = model.with_suffix(".npz")
+    np.savez(path, x=np.random.default_rng(7).normal(size=(DRAWN, size)).astype(np.float32))
+    return path

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from trigger_ml.artifacts import HlsProject, SourceModel
 from trigger_ml.config import Config, OutputKind
-from trigger_ml.errors import Blocker, ConfigError, ModelError, ToolMissingError
+from trigger_ml.errors import Blocker, ConfigError, ToolMissingError
 from trigger_ml.frontends.fml_client import open_fml
 from trigger_ml.frontends.formats import Format, detect
 from trigger_ml.frontends.hgq_client import open_hgq
-from trigger_ml.frontends.keras_client import MODULE as KERAS_MODULE
 from trigger_ml.frontends.keras_client import open_keras
 from trigger_ml.frontends.keras_files import read_keras
 from trigger_ml.frontends.keras_v3 import read_keras_v3
@@ -163,7 +162,7 @@ class Frontend:
         Raises ModelError or ConfigError with all blockers.
         """
         softmax = None
-        if config.firmware.output is OutputKind.SOFTMAX:
+        if config.firmware.output is OutputKind.SOFTMAX and not self._opened.own_softmax:
             if self._opened.no_softmax:
                 raise ConfigError(
                     Blocker(
@@ -220,18 +219,19 @@ class Frontend:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def convert_by_default(self, config: Config, directory: Path, top: str) -> list[dict[str, Any]]:
-        """Write the project that hls4ml makes of the model when nothing is set.
+    @property
+    def opened(self) -> Opened:
+        """What it was made of."""
+        return self._opened
 
-        Returns its layers, as :mod:`trigger_ml.frontends.default_conversion` describes them.
-        Raises ModelError for a model of another front end than QKeras.
+    def describe(self, weights: Path) -> tuple[str, str]:
+        """Keras' JSON of the source model with its tail, whose weights are written to a file.
+
+        Also of the same without a quantizer on an input that the model has not itself. The model
+        is one that is rebuilt in QKeras.
         """
-        if self._opened.converter.module != KERAS_MODULE or self._opened.oracle is not None:
-            what = f"hls4ml's default conversion of {self._opened.format} is not compared"
-            raise ModelError(Blocker(self.source.file, what, "give a QKeras model"))
-        answer = ask(self._worker, do="convert_by_default", **self._request(config, directory, top))
-        layers: list[dict[str, Any]] = answer["layers"]
-        return layers
+        answer = ask(self._worker, do="describe", weights=str(weights.resolve()))
+        return str(answer["architecture"]), str(answer["untouched"])
 
     def convert_recurrent(self, config: Config, directory: Path, top: str) -> dict[str, Any]:
         """Write the project of a network with recurrent layers, opened as such; it has no graph.
@@ -243,14 +243,7 @@ class Frontend:
         return ask(self._worker, do="convert_recurrent", bits=bits, table_size=table, **request)
 
     def _request(self, config: Config, directory: Path, top: str) -> dict[str, Any]:
-        return {
-            "directory": str(directory),
-            "top": top,
-            "backend": config.firmware.backend,
-            "part": config.target.part,
-            "clock_ns": 1e3 / config.target.clock_mhz,
-            "io_type": self._opened.io_type,
-        }
+        return self._opened.request(config, directory, top)
 
     def _convert(
         self, config: Config, directory: Path, top: str, softmax: Mapping[str, str] | None

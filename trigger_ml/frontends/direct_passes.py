@@ -17,7 +17,7 @@ from trigger_ml.errors import BlockedError, Blocker, ModelError
 from trigger_ml.frontends.direct_activations import LinearRule, ScaleRule
 from trigger_ml.frontends.direct_affine import DenseRule
 from trigger_ml.frontends.direct_merges import ReshapeRule, TransposeRule
-from trigger_ml.frontends.direct_rules import Edge, Rule, Typed, Unit
+from trigger_ml.frontends.direct_rules import Edge, Typed, Unit
 from trigger_ml.frontends.direct_units import InputRule, NotKnown, Units
 from trigger_ml.frontends.direct_windows import StretchRule
 from trigger_ml.frontends.reach import Reach
@@ -27,7 +27,8 @@ from trigger_ml.graph.types import FixedType
 __all__ = ["Conversion"]
 
 CANNOT_CAST: Final = (StretchRule, ReshapeRule, TransposeRule)
-"""Layers that hls4ml's parallel projects carry values through as they are."""
+"""Layers that hls4ml's parallel projects carry values through as they are; its streaming ones,
+the first alone."""
 MOST_AXES: Final = 3
 """Of an order of axes that hls4ml puts into the weights of a dense layer."""
 
@@ -44,6 +45,7 @@ class Conversion:
         self._units = {unit.name: unit for unit in listed.units}
         self._made = dict(listed.made)
         self._outputs = list(listed.outputs)
+        self._cast: set[str] = set()
         while self._places():
             pass
         rest = Units(tuple(self._units.values()), self._made, tuple(self._outputs))
@@ -163,7 +165,7 @@ class Conversion:
             if not isinstance(unit.rule, LinearRule) or unit.rule.kind is None:
                 continue
             before = self._before(unit)
-            if len(self._readers(before.name)) > 1 or not self._may_fuse(before.rule):
+            if len(self._readers(before.name)) > 1 or not self._may_fuse(before):
                 continue
             kind = self._types[unit.name]
             assert kind is not None
@@ -172,13 +174,17 @@ class Conversion:
             return True
         return False
 
-    def _may_fuse(self, before: Rule) -> bool:
-        if self._stream or isinstance(before, InputRule):
+    def _may_fuse(self, before: Unit) -> bool:
+        if before.name in self._cast:
+            return False
+        if isinstance(before.rule, InputRule):
             return True
-        return not isinstance(before, CANNOT_CAST) and before.cast is None
+        without = CANNOT_CAST[:1] if self._stream else CANNOT_CAST
+        return not isinstance(before.rule, without) and before.rule.cast is None
 
     def _propagate(self, unit: Unit, kind: FixedType) -> None:
         """Past what only moves places, to what can cast."""
+        self._cast.add(unit.name)
         self._types[unit.name] = kind
         if isinstance(unit.rule, ReshapeRule | TransposeRule):
             before = self._before(unit)

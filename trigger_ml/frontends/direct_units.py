@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from trigger_ml.errors import BlockedError, Blocker, ModelError
 from trigger_ml.frontends.direct_activations import ACTIVATIONS, LinearRule, activation_rule
 from trigger_ml.frontends.direct_affine import AFFINE
+from trigger_ml.frontends.direct_einsum import PAIRS
 from trigger_ml.frontends.direct_merges import JOINS
 from trigger_ml.frontends.direct_quantizers import Undecided
 from trigger_ml.frontends.direct_rules import Reading, Rule, Shape, Unit
@@ -192,6 +193,7 @@ KNOWN: Final[Mapping[str, Callable[[Reading], Rule | None]]] = {
     **AFFINE,
     **WINDOWS,
     **JOINS,
+    **PAIRS,
     **ACTIVATIONS,
 }
 """Makers of rules of all layers that are known, by class."""

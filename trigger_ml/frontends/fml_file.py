@@ -262,7 +262,9 @@ def _limits(
         if tail and layer.name in outputs:
             continue
         if layer.kind == "Softmax":
-            yield Blocker(where, "a softmax within a network has no firmware yet", "put it last")
+            what = "a softmax within a network that hls4ml converted has no firmware here"
+            fix = "put it last, or train it as hgq.layers.QSoftmax and compile the HGQ2 file"
+            yield Blocker(where, what, fix)
         if layer.values.get("activation") in ("tanh", "sigmoid"):
             read = by_name[layer.inputs[0]].type.fixed.width
             if read > MOST_TABLE_BITS:

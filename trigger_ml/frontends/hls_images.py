@@ -2,9 +2,9 @@
 
 It has no rule for zeros around an image nor for an image without its rim: an element that is
 carried keeps its bits, one that is put there has none, and nothing is needed of one that is left
-out. And it puts the type of a quantizer on whatever layer comes before it, which is wrong in
-parallel projects where that layer is a resize or a reshape, which cannot cast, or a quantizer
-itself, whose own type would be lost.
+out. And it puts the type of a quantizer on whatever layer comes before it, which is wrong where
+that layer is a resize, or in parallel projects a reshape, which cannot cast, or a quantizer itself,
+whose own type would be lost, or has the type of a quantizer already.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ __all__ = ["register_images"]
 
 SIDES: Final = (("top", "bottom"), ("left", "right"))
 CANNOT_CAST: Final = ("Resize", "Reshape", "Transpose")
+"""Layers of parallel projects; of streaming ones, the first alone."""
 
 Parts = tuple[NDArray[Any], ...]
 """Sign, integer bits and fraction bits of every element."""
@@ -56,10 +57,12 @@ def _may_fuse(self: Any, node: Any) -> bool:
     """Whether a quantizer's type may be put on the layer before it."""
     if not self.match_any(node):
         return False
-    if str(node.model.config.get_config_value("IOType")) != "io_parallel":
-        return True
+    parallel = str(node.model.config.get_config_value("IOType")) == "io_parallel"
     before = node.get_input_node()
-    if any(kind.__name__ in CANNOT_CAST for kind in type(before).__mro__):
+    without = CANNOT_CAST if parallel else CANNOT_CAST[:1]
+    if any(kind.__name__ in without for kind in type(before).__mro__):
+        return False
+    if before.attributes.get("_result_t_propagated", False):
         return False
     return before.class_name == "Input" or not before.get_attr("trusted", False)
 

@@ -13,9 +13,10 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["register_rectifiers"]
+__all__ = ["CLIPPED", "register_rectifiers"]
 
 CLIPPED: Final = "ClippedRelu"
+"""Class of the layer that a ReLU with a bound becomes."""
 CONFIG: Final = """struct config{index} : nnet::activ_config {{
     static const unsigned n_in = {n_in};
     static const unsigned io_type = nnet::{iotype};

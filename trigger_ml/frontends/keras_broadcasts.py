@@ -13,7 +13,7 @@ from trigger_ml.frontends.keras_chain import Chain, Made
 from trigger_ml.frontends.keras_sizes import Shape
 from trigger_ml.frontends.model_file import Layer
 
-__all__ = ["beside", "broadcast"]
+__all__ = ["beside", "broadcast", "repeat"]
 
 
 def broadcast(layer: Layer, reads: Sequence[Shape], names: Iterator[str]) -> Made | None:
@@ -29,7 +29,7 @@ def broadcast(layer: Layer, reads: Sequence[Shape], names: Iterator[str]) -> Mad
     inputs = []
     for source, shape, own in zip(layer.inputs, wide, reads, strict=True):
         chain = Chain(f"layer {layer.name}", own)
-        _repeat(chain, shape, made)
+        repeat(chain, shape, made)
         if chain.steps:
             repeated = chain.made(next(names), source, names).layers
             layers += repeated
@@ -39,7 +39,7 @@ def broadcast(layer: Layer, reads: Sequence[Shape], names: Iterator[str]) -> Mad
     return Made((*layers, joined))
 
 
-def _repeat(chain: Chain, shape: Shape, made: Shape) -> None:
+def repeat(chain: Chain, shape: Shape, made: Shape) -> None:
     """Repeat elements until ``shape``, which has an axis of one where that is needed, is made."""
     axis = 0
     while axis < len(made):

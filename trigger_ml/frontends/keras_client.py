@@ -8,7 +8,7 @@ from typing import Final
 
 from trigger_ml.config import Config
 from trigger_ml.errors import ModelError
-from trigger_ml.frontends.flat import require_form
+from trigger_ml.frontends.flat import hls_interface, require_form
 from trigger_ml.frontends.keras_files import read_keras
 from trigger_ml.frontends.keras_network import InputGrid, KerasNetwork
 from trigger_ml.frontends.known_part import known_problems, open_inputs
@@ -56,7 +56,7 @@ def open_network(network: KerasNetwork, config: Config, work: Path, format_name:
     """A network that was read, as firmware can be made of it. Raises ModelError or ConfigError."""
     require_network(network, config)
     process = keras_process(network, config, work)
-    io_type = config.firmware.interface(network.streamable)
+    io_type = hls_interface(network, config)
     no_softmax = "a softmax for each pixel has no firmware yet" if network.streamable else ""
     return Opened(network, format_name, process, no_softmax, io_type)
 
@@ -72,6 +72,7 @@ def keras_process(network: KerasNetwork, config: Config, work: Path) -> Process:
         "weights": str((work / WEIGHTS).resolve()),
         "architecture": network.architecture(tail=False, input_quantizer=grid),
         "architecture_with_tail": network.architecture(tail=True, input_quantizer=grid),
+        "architecture_untouched": network.architecture(tail=True, input_quantizer=None),
         "tail": network.tail,
         "activation_types": network.activation_types(grid),
     }

@@ -13,6 +13,8 @@ from trigger_ml.frontends.keras_identities import IDENTITIES, without_identities
 from trigger_ml.frontends.keras_legacy import foreign_advice, legacy_problems
 from trigger_ml.frontends.keras_merges import JOINS, nest_joins
 from trigger_ml.frontends.keras_origins import ORIGIN, origin_of
+from trigger_ml.frontends.keras_policies import policy_problems
+from trigger_ml.frontends.keras_products import PRODUCTS
 from trigger_ml.frontends.model_file import (
     Layer,
     input_names,
@@ -53,7 +55,7 @@ def read_layers(
     layers: list[Layer] = []
     blockers: list[Blocker] = []
     for item in raw:
-        other = _foreign(item) or legacy_problems(item)
+        other = _foreign(item) or legacy_problems(item) or policy_problems(item)
         blockers += other
         try:
             if not other:
@@ -76,7 +78,7 @@ def read_layers(
         key=lambda layer: inputs.index(layer.name),
     )
     layers = [*first, *(layer for layer in layers if layer.name not in inputs)]
-    return layers, outputs, blockers or wiring_problems(layers, JOINS, outputs)
+    return layers, outputs, blockers or wiring_problems(layers, (*JOINS, *PRODUCTS), outputs)
 
 
 def _ends(

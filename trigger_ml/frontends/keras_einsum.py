@@ -5,7 +5,8 @@ of a tensor. Axes that tensor, kernel and result share have a kernel for each pl
 holds them all on its diagonal, and what its zeros multiply takes no logic.
 
 Neither Keras nor QKeras has a quantizer for this layer, so its weights have to be fixed-point
-numbers as they stand: those of a graph's edges, or rounded ones.
+numbers as they stand: those of a graph's edges, or rounded ones. In a float model, whose types
+come from events, they may be any.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from trigger_ml.frontends.quantizers import activation_quantizer
 from trigger_ml.graph.narrow import narrowest_type
 from trigger_ml.graph.types import FixedType
 
-__all__ = ["einsum", "read_einsum", "read_einsum_of_two"]
+__all__ = ["einsum", "read_einsum"]
 
 WIDEST: Final = 16
 """Bits of a weight that is taken for a fixed-point number."""
@@ -58,15 +59,13 @@ def read_einsum(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_einsum_of_two(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Refuse Keras' operation Einsum, which multiplies tensors. Raises ModelError."""
-    what = f"einsum {config.get('subscripts')!r} multiplies tensors with each other"
-    fix = "use Dot(axes=1) of two vectors, Multiply, or EinsumDense where one of them is constant"
-    raise ModelError(Blocker(f"layer {name}", what, fix))
+def einsum(
+    layer: Layer, shape: Shape, arrays: Arrays, names: Iterator[str], *, floats: bool = False
+) -> Made:
+    """The layer as a dense one, with transpositions and reshapes around it.
 
-
-def einsum(layer: Layer, shape: Shape, arrays: Arrays, names: Iterator[str]) -> Made:
-    """The layer as a dense one, with transpositions and reshapes around it. Raises ModelError."""
+    floats: its weights may be any numbers, and it gets no quantizers. Raises ModelError.
+    """
     where, equation = f"layer {layer.name}", layer.config["equation"]
     try:
         axes = kernel_axes(equation, len(shape))
@@ -78,7 +77,7 @@ def einsum(layer: Layer, shape: Shape, arrays: Arrays, names: Iterator[str]) -> 
     if not all(np.isfinite(array).all() for array in arrays):
         # Its weights are refused for that, whatever they are.
         return Made((layer,), {layer.name: arrays})
-    quantizers, wrong = _quantizers(where, arrays)
+    quantizers, wrong = _quantizers(where, arrays) if not floats else ({}, [])
     if wrong:
         raise ModelError(wrong)
     roles = _Roles(axes, "" if bias is None else _varying(bias, axes.result))
@@ -176,6 +175,7 @@ def _chain(
     axes = roles.axes
     places = prod(sizes[a] for a in roles.places)
     matrix = _matrix(kernel, roles, sizes)
+    quantized = "Q" if quantizers else ""
     chain = Chain(f"layer {layer.name}", shape)
     chain.transpose([axes.tensor.index(a) for a in roles.places + roles.own + roles.summed])
     inputs, outputs = matrix.shape
@@ -189,10 +189,10 @@ def _chain(
     if roles.places:
         chain.reshape((places, inputs))
         config = pointwise(config, outputs, 1)
-        chain.add("QConv1D", config, (places, outputs), (made[0][None], *made[1:]))
+        chain.add(f"{quantized}Conv1D", config, (places, outputs), (made[0][None], *made[1:]))
     else:
         chain.reshape((inputs,))
-        chain.add("QDense", {**config, "units": outputs}, (outputs,), made)
+        chain.add(f"{quantized}Dense", {**config, "units": outputs}, (outputs,), made)
     chain.reshape([sizes[a] for a in behind] or [1])
     chain.transpose([behind.index(a) for a in axes.result])
     return chain

@@ -19,16 +19,19 @@ import h5py
 from trigger_ml.errors import Blocker, ModelError
 from trigger_ml.frontends.fml_archive import GZIP_START
 from trigger_ml.frontends.hdf5_copy import copied
+from trigger_ml.frontends.keras_ages import VERSION, keras_version, lost_uses, spelled_alike
 from trigger_ml.frontends.keras_config import LayerReader, read_layers
 from trigger_ml.frontends.keras_folding import fold
-from trigger_ml.frontends.keras_images import layer_shapes, stream_problems, streamable
+from trigger_ml.frontends.keras_images import layer_shapes, streamable
 from trigger_ml.frontends.keras_layers import read_layer
 from trigger_ml.frontends.keras_merges import settle_shapes
 from trigger_ml.frontends.keras_nested import Flattened, flattened
 from trigger_ml.frontends.keras_network import KerasNetwork, Weights, cut_tail
+from trigger_ml.frontends.keras_operations import with_plain_operations
 from trigger_ml.frontends.keras_quantizers import own_activations
 from trigger_ml.frontends.keras_rectifiers import expanded_slopes
 from trigger_ml.frontends.keras_rewrites import rewritten, without_origins
+from trigger_ml.frontends.keras_streams import stream_problems
 from trigger_ml.frontends.keras_weights import (
     broken_weights,
     keras2_weights,
@@ -65,15 +68,17 @@ def read_keras(
     *,
     parallel: bool = False,
     shaped: bool | None = None,
+    written_out: bool | None = None,
     beyond: Beyond | None = None,
 ) -> KerasNetwork:
     """Read and check a model file of plain Keras or QKeras layers.
 
     reader: says which layers may be in it. parallel: it becomes one flat pipeline, even where it
     could be a stream of columns. shaped: the layers have to fit each other's shapes; None for
-    those of ``read_layer`` alone. beyond: more checks of what can be read where some layers are
-    refused, so that all is told at once. Raises ModelError with everything in it that cannot become
-    firmware.
+    those of ``read_layer`` alone. written_out: every use of a layer becomes a layer, and what Keras
+    has one layer for may become several; None likewise. beyond: more checks of what can be read
+    where some layers are refused, so that all is told at once. Raises ModelError with everything in
+    it that cannot become firmware.
     """
     data = read_bytes(path)
     if path.suffix.lower() == ".onnx":
@@ -93,7 +98,15 @@ def read_keras(
         config, weights = _read_hdf5(path, config=True)
     digest = hashlib.sha256(data).hexdigest()
     return checked_network(
-        config, path, digest, weights, reader, parallel=parallel, shaped=shaped, beyond=beyond
+        config,
+        path,
+        digest,
+        weights,
+        reader,
+        parallel=parallel,
+        shaped=shaped,
+        written_out=written_out,
+        beyond=beyond,
     )
 
 
@@ -106,20 +119,23 @@ def checked_network(
     *,
     parallel: bool = True,
     shaped: bool | None = None,
+    written_out: bool | None = None,
     beyond: Beyond | None = None,
 ) -> KerasNetwork:
     """The network that an architecture describes, as Keras writes it, whatever file it is from.
 
     weights: reads those of the layers. parallel: do not look for what a stream of columns cannot
-    hold. shaped, beyond: as of :func:`read_keras`. Raises ModelError with everything that is wrong.
+    hold. shaped, written_out, beyond: as of :func:`read_keras`. Raises ModelError with everything
+    that is wrong.
     """
-    flat = _flat(config, reader)
+    written_out = reader is read_layer if written_out is None else written_out
+    flat = _flat(config, copies=written_out)
     layers, outputs, blockers = read_layers(flat.config, path, reader)
     shapes: Mapping[str, tuple[int, ...]] = {}
     arrays, unread = _stored(weights, layers, path)
     notes, whole = flat.notes, layers
-    if not blockers and reader is read_layer:
-        plain = rewritten(layers, arrays)
+    if not blockers and written_out:
+        plain = rewritten(layers, arrays, floats=reader is not read_layer)
         layers, arrays, notes = plain.layers, plain.weights, (*notes, *plain.notes)
         # Without its weights a layer may be refused for nothing.
         blockers += [] if unread else plain.blockers
@@ -129,7 +145,7 @@ def checked_network(
         shapes, wrong = layer_shapes(whole)
         blockers += wrong
         if not parallel and whole == layers and streamable(layers, outputs):
-            blockers += stream_problems(layers)
+            blockers += stream_problems(layers, arrays)
         layers = layers if blockers or unread else settle_shapes(layers, shapes)
     layers = without_origins(layers)
     blockers += unread
@@ -154,11 +170,14 @@ def checked_network(
     return KerasNetwork(path, sha256, name, tuple(layers), tail, arrays, several, notes)
 
 
-def _flat(config: Mapping[str, Any], reader: LayerReader) -> Flattened:
-    """The architecture in plain layers. Raises ModelError where it cannot be written so."""
-    flat = flattened(config, wrappers=reader is read_layer)
-    blockers = list(flat.blockers)
-    if reader is not read_layer:
+def _flat(config: Mapping[str, Any], *, copies: bool) -> Flattened:
+    """The architecture in plain layers. copies: layers may be used again, and lie in wrappers.
+
+    Raises ModelError where it cannot be written so.
+    """
+    flat = flattened(with_plain_operations(config), wrappers=copies)
+    blockers = lost_uses(config) or list(flat.blockers)
+    if not copies:
         # Training them would give each copy weights of its own.
         fix = "give each use its own layer"
         blockers += [
@@ -215,26 +234,26 @@ def _model_config(file: h5py.File, path: Path) -> dict[str, Any]:
     if text is None:
         what, fix = "holds weights and no architecture", "save the whole model: model.save"
         raise ModelError(Blocker(str(path), what, f"{fix}('model.h5')"))
-    return _parsed(text if isinstance(text, bytes) else str(text).encode(), path)
+    config = _parsed(text if isinstance(text, bytes) else str(text).encode(), path)
+    version = file.attrs.get("keras_version")
+    found = version.decode() if isinstance(version, bytes) else version
+    return {VERSION: str(found or ""), **config}
 
 
 def _parsed(text: bytes, path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(text)
+        config = json.loads(text, object_hook=spelled_alike)
         if isinstance(config, str):
-            config = json.loads(config)
+            config = json.loads(config, object_hook=spelled_alike)
     except (ValueError, RecursionError) as error:
         raise ModelError(Blocker(str(path), "its architecture is not JSON")) from error
-    if isinstance(config, dict) and isinstance(config.get("config"), list):
-        # Keras before 2.2.3 wrote a Sequential model as the list of its layers.
-        config = {**config, "config": {"name": "sequential", "layers": config["config"]}}
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
         raise ModelError(Blocker(str(path), "its architecture describes no model"))
     return config
 
 
 def _read_zip(data: bytes, path: Path) -> tuple[dict[str, Any], Arrays]:
-    members = zip_members(data, path, ZIP_MEMBERS)
+    members = zip_members(data, path, ZIP_MEMBERS, optional=("metadata.json",))
     try:
         copy = io.BytesIO(copied(members["model.weights.h5"]))
     except BROKEN as error:
@@ -246,4 +265,5 @@ def _read_zip(data: bytes, path: Path) -> tuple[dict[str, Any], Arrays]:
         with h5py.File(copy, "r") as file:
             return keras3_weights(file, layers)
 
-    return _parsed(members["config.json"], path), weights
+    config = _parsed(members["config.json"], path)
+    return {VERSION: keras_version(members), **config}, weights

@@ -1,4 +1,4 @@
-"""How shapes go through the layers of a Keras file, and what a stream of columns can hold.
+"""How shapes go through the layers of a Keras file, and which networks can be streams.
 
 A network with a convolution that ends in an image can be a stream of columns; any other is one
 flat pipeline that takes a whole event each clock.
@@ -7,11 +7,13 @@ flat pipeline that takes a whole event each clock.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from trigger_ml.errors import Blocker
 from trigger_ml.frontends.keras_convolutions import CONVOLUTIONS, convolution_shape
-from trigger_ml.frontends.keras_merges import ELEMENTWISE, SHAPED, joined_shape
+from trigger_ml.frontends.keras_merges import SHAPED, joined_shape
+from trigger_ml.frontends.keras_products import PRODUCTS, product_shape
 from trigger_ml.frontends.keras_quantizers import NORMALIZATIONS, axis_problem
 from trigger_ml.frontends.keras_recurrent import RECURRENT, recurrent_shape
 from trigger_ml.frontends.keras_sizes import Shape
@@ -23,23 +25,10 @@ __all__ = [
     "layer_shapes",
     "shape_behind",
     "shape_problems",
-    "stream_problems",
     "streamable",
 ]
 
 NEEDS: Final[Mapping[int, str]] = {1: "steps x channels", 2: "height x width x channels"}
-STREAMED: Final = (
-    "InputLayer",
-    "QActivation",
-    "Activation",
-    "QConv2D",
-    "MaxPooling2D",
-    "UpSampling2D",
-    "Concatenate",
-    *ELEMENTWISE,
-    "Permute",
-)
-"""Layers that a stream of columns can hold."""
 TO_VECTORS: Final = (
     "Dot",
     "Flatten",
@@ -74,11 +63,15 @@ def layer_shapes(layers: Sequence[Layer]) -> tuple[dict[str, Shape], list[Blocke
 
 def shape_behind(layer: Layer, reads: Sequence[Shape]) -> Shape | Blocker:
     """Shape of what leaves a layer, or why it does not fit what it reads. reads: shapes."""
+    if f"Q{layer.kind}" in CONVOLUTIONS:
+        layer = replace(layer, kind=f"Q{layer.kind}")
     config, where = layer.config, f"layer {layer.name}"
     if layer.kind == "InputLayer":
         return tuple(config["batch_input_shape"][1:])
     if layer.kind in SHAPED:
         return joined_shape(layer, reads)
+    if layer.kind in PRODUCTS:
+        return product_shape(layer, reads)
     shape = reads[0]
     if layer.kind in RECURRENT:
         return recurrent_shape(layer, shape)
@@ -117,42 +110,3 @@ def streamable(layers: Sequence[Layer], outputs: Sequence[str] = ()) -> bool:
     inputs = sum(layer.kind == "InputLayer" for layer in layers)
     single = inputs == len(ends) == 1
     return bool(kinds & {*CONVOLUTIONS}) and single and len(ends[0]) == 3
-
-
-def stream_problems(layers: Sequence[Layer]) -> list[Blocker]:
-    """What keeps a network that fits its shapes from being a stream of columns."""
-    shapes, _ = layer_shapes(layers)
-    blockers: list[Blocker] = []
-    for layer in layers:
-        where, config = f"layer {layer.name}", layer.config
-        shape = shapes.get(layer.inputs[0]) if layer.inputs else None
-        if layer.kind not in STREAMED:
-            what = f"a {layer.kind} has no place in a stream of columns"
-            fix = f"use one of {', '.join(STREAMED[1:])}, or firmware.io_type: io_parallel for a "
-            blockers.append(Blocker(where, what, f"{fix}small image"))
-        elif layer.kind == "QConv2D":
-            blockers += _convolution_problems(where, layer)
-        elif layer.kind == "MaxPooling2D":
-            size, strides = config["pool_size"], config["strides"]
-            if strides != size:
-                what = f"pool_size {size} with strides {strides}"
-                blockers.append(Blocker(where, what, "hls4ml's stream needs them equal"))
-            elif shape and (shape[0] % size[0] or shape[1] % size[1]):
-                what = f"windows of {size[0]}x{size[1]} leave a rest of {shape[0]}x{shape[1]}"
-                blockers.append(Blocker(where, what, "pad the input to a multiple"))
-        elif layer.kind in ("Concatenate", *ELEMENTWISE, "Permute") and shape and len(shape) != 3:
-            what = f"reads a tensor of shape {shape}, not {NEEDS[2]}"
-            blockers.append(Blocker(where, what))
-    return blockers
-
-
-def _convolution_problems(where: str, layer: Layer) -> list[Blocker]:
-    blockers = []
-    kernel, strides = layer.config["kernel_size"], layer.config["strides"]
-    if strides != [1, 1] and layer.config["padding"] == "same":
-        fix = "pool after it, or use padding='valid'"
-        blockers.append(Blocker(where, "strides with padding='same'", fix))
-    if kernel[0] == 1 < kernel[1] and strides[0] > 1:
-        what = f"a kernel of one row with strides {strides}: hls4ml's stream skips no rows"
-        blockers.append(Blocker(where, what, "use a kernel of two rows, or strides of one row"))
-    return blockers

@@ -8,7 +8,7 @@ from typing import Any, Final
 from trigger_ml.errors import BlockedError, Blocker, ModelError
 from trigger_ml.frontends.keras_averages import AVERAGES
 from trigger_ml.frontends.keras_convolutions import CONVOLUTIONS, convolution_options
-from trigger_ml.frontends.keras_einsum import read_einsum, read_einsum_of_two
+from trigger_ml.frontends.keras_einsum import read_einsum
 from trigger_ml.frontends.keras_folding import FOLDING, read_folding
 from trigger_ml.frontends.keras_identities import IDENTITIES
 from trigger_ml.frontends.keras_legacy import advice, function_advice
@@ -20,6 +20,8 @@ from trigger_ml.frontends.keras_merges import (
     read_permute,
     read_reshape,
 )
+from trigger_ml.frontends.keras_operations import OPERATION, read_operation
+from trigger_ml.frontends.keras_products import read_einsum_of_two, read_matmul
 from trigger_ml.frontends.keras_quantizers import (
     read_normalization,
     read_quantized_normalization,
@@ -48,6 +50,8 @@ def read_layer(kind: str, name: str, config: Mapping[str, Any]) -> dict[str, Any
     """
     if kind in RTL_REFUSERS:
         return RTL_REFUSERS[kind](name, config)
+    if kind == OPERATION:
+        return read_operation(name, config)
     reader = _READERS.get(kind)
     if kind.lower() in REAL_VALUED:
         raise ModelError(real_valued(kind, f"layer {name}"))
@@ -205,6 +209,7 @@ _READERS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]]
     "Permute": read_permute,
     "EinsumDense": read_einsum,
     "Einsum": read_einsum_of_two,
+    "Matmul": read_matmul,
     **AVERAGES,
     **RECTIFIERS,
     **{kind: _read_float(kind, f"Q{kind}") for kind in FLOAT},

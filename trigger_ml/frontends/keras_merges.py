@@ -46,17 +46,20 @@ def read_merge(name: str, _config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_dot(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The sum of the products of two vectors' elements. Raises ModelError."""
+    """Sums of products along one axis of each tensor; of vectors, axes are 1. Raises ModelError."""
     where, axes = f"layer {name}", config.get("axes")
     blockers = []
-    if axes not in (1, -1, [1, 1], [-1, -1], (1, 1), (-1, -1)):
-        blockers.append(Blocker(where, f"axes {axes!r}", "use Dot(axes=1) of two vectors"))
+    pair = list(axes) if isinstance(axes, list | tuple) else [axes, axes]
+    if len(pair) != 2 or not all(type(axis) is int and axis != 0 for axis in pair):
+        fix = "use Dot(axes=1) of two vectors, or Dot(axes=(2, 1)) of two matrices"
+        blockers.append(Blocker(where, f"axes {axes!r}", fix))
     if config.get("normalize"):
         what = "normalize divides by lengths, which has no fixed-point form"
         blockers.append(Blocker(where, what, "use Dot(axes=1, normalize=False)"))
     if blockers:
         raise ModelError(blockers)
-    return {"name": name, "axes": 1, "normalize": False, "dtype": "float32"}
+    plain = 1 if pair == [1, 1] else pair
+    return {"name": name, "axes": plain, "normalize": False, "dtype": "float32"}
 
 
 def read_concatenate(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,8 +158,8 @@ def _free_names(name: str, taken: set[str]) -> Iterator[str]:
 def settle_shapes(layers: Sequence[Layer], shapes: Mapping[str, Shape]) -> list[Layer]:
     """The layers with what a file may leave open, as hls4ml's bit-exact pass needs it.
 
-    The axis of a Concatenate, which is the last one, is counted from the end, and no size of a
-    Reshape is left to be found. shapes: of what leaves each layer.
+    The axis of a Concatenate, which is the last one, is counted from the end, that of a Dot from
+    the start, and no size of a Reshape is left to be found. shapes: of what leaves each layer.
     """
     settled = []
     for layer in layers:
@@ -165,6 +168,8 @@ def settle_shapes(layers: Sequence[Layer], shapes: Mapping[str, Shape]) -> list[
             config = {**config, "axis": -1}
         elif layer.kind == "Reshape":
             config = {**config, "target_shape": list(shapes[layer.name])}
+        elif layer.kind == "Dot":
+            config = {**config, "axes": 1}
         settled.append(Layer(layer.name, layer.kind, layer.inputs, config))
     return settled
 
@@ -185,8 +190,9 @@ def _same(where: str, layer: Layer, reads: Sequence[Shape]) -> Shape | Blocker:
     return Blocker(where, what, fix)
 
 
-def _dot(where: str, _layer: Layer, reads: Sequence[Shape]) -> Shape | Blocker:
-    if len(reads[0]) == 1 and reads[0] == reads[1]:
+def _dot(where: str, layer: Layer, reads: Sequence[Shape]) -> Shape | Blocker:
+    axes = layer.config["axes"]
+    if len(reads[0]) == 1 and reads[0] == reads[1] and (axes == 1 or {*axes} <= {1, -1}):
         return (1,)
     what = f"a dot product of {reads[0]} and {reads[1]}"
     return Blocker(where, what, "use two vectors of one length")

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from trigger_ml.errors import Blocker, ModelError
 from trigger_ml.frontends.folding import Arrays
+from trigger_ml.frontends.hls_einsum import einsum_layer
+from trigger_ml.frontends.keras_products import EINSUM_OF_TWO
 
 __all__ = ["built", "stored_arrays"]
 
@@ -32,7 +34,7 @@ def built(architecture: str, arrays: Arrays) -> Any:
     from qkeras.utils import _add_supported_quantized_objects
 
     # QKeras 0.9 forgot this one in its list.
-    objects: dict[str, Any] = {"quantized_hswish": quantized_hswish}
+    objects: dict[str, Any] = {"quantized_hswish": quantized_hswish, EINSUM_OF_TWO: einsum_layer()}
     _add_supported_quantized_objects(objects)
     model = tf_keras.models.model_from_json(architecture, custom_objects=objects)
     blockers = []

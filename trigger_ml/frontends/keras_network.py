@@ -25,7 +25,9 @@ from trigger_ml.frontends.quantizers import canonical_quantizer, quantizer_type
 
 __all__ = ["InputGrid", "KerasNetwork", "Weights", "cut_tail"]
 
-WEIGHTED: Final = ("QDense", "Conv2D", "Dense", *CONVOLUTIONS)
+WEIGHTED: Final = tuple(
+    kind for known in ("QDense", *CONVOLUTIONS) for kind in (known, known.removeprefix("Q"))
+)
 
 InputGrid = tuple[int, int, bool]
 """Bits, integer bits without the sign, and sign of a quantizer to put on the input."""
@@ -173,7 +175,11 @@ def cut_tail(
     else:
         function = ""
     blockers = [
-        Blocker(f"layer {layer.name}", "softmax in the middle of a network", "remove it")
+        Blocker(
+            f"layer {layer.name}",
+            "softmax in the middle of a network: its real numbers have no exact tables",
+            "remove it, or train the network with HGQ2, whose QSoftmax has tables",
+        )
         for layer in layers
         if layer.config.get("activation") == "softmax" and layer.name not in outputs
     ]

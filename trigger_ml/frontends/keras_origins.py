@@ -14,6 +14,16 @@ __all__ = ["ORIGIN", "Origin", "Step", "group_of_origin", "names_of_origin", "or
 
 ORIGIN: Final = "origin"
 """Key of a layer's origin in its parameters, until its weights are known."""
+DENSE: Final = ("kernel", "bias")
+_SEPARABLE: Final = ("depthwise_kernel", "pointwise_kernel", "bias")
+_NORMALIZATION: Final = ("gamma", "beta", "moving_mean", "moving_variance")
+ARRAYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "BatchNormalization": _NORMALIZATION,
+    "QBatchNormalization": _NORMALIZATION,
+    "PReLU": ("alpha",),
+    **{f"{q}SeparableConv{n}D": _SEPARABLE for q in ("", "Q") for n in (1, 2)},
+}
+"""Names that Keras 3 gives the arrays of layers; other layers with weights have those of DENSE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,11 @@ def names_of_origin(layer: Layer, names: Sequence[str]) -> list[str]:
     if origin is None or len(origin.steps) == 1:
         return list(names)
     path = [step.name for step in origin.steps]
+    if not any("/" in name for name in names):
+        # Keras 3.0 to 3.2 wrote no layer into them, so no two layers could have an array of one
+        # name.
+        own = ARRAYS.get(layer.kind, DENSE if "use_bias" in layer.config else ())
+        return [name for name in names if name in own]
     found = {name: tuple(name.split("/")[:-1]) for name in names}
     found = {name: parts for name, parts in found.items() if path[-1] in parts}
     places = {parts[: parts.index(path[-1]) + 1] for parts in found.values()}

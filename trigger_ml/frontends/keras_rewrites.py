@@ -18,6 +18,7 @@ from trigger_ml.frontends.keras_einsum import einsum
 from trigger_ml.frontends.keras_images import shape_behind
 from trigger_ml.frontends.keras_merges import ELEMENTWISE
 from trigger_ml.frontends.keras_origins import ORIGIN, origin_of
+from trigger_ml.frontends.keras_products import PRODUCTS, product
 from trigger_ml.frontends.keras_sizes import Shape
 from trigger_ml.frontends.keras_steps import dense_steps, timed
 from trigger_ml.frontends.model_file import Layer
@@ -49,11 +50,13 @@ def _own(layer: Layer) -> dict[str, object]:
     return {key: value for key, value in layer.config.items() if key != ORIGIN}
 
 
-def rewritten(layers: Sequence[Layer], weights: Mapping[str, Arrays]) -> Rewritten:
+def rewritten(
+    layers: Sequence[Layer], weights: Mapping[str, Arrays], *, floats: bool = False
+) -> Rewritten:
     """The network in plain layers.
 
     layers: in evaluation order, wired and with sane parameters. weights: those that the file
-    holds, in Keras' order.
+    holds, in Keras' order. floats: layers without quantizers get none.
     """
     taken = {layer.name.lower() for layer in layers}
     made: list[Layer] = []
@@ -68,7 +71,8 @@ def rewritten(layers: Sequence[Layer], weights: Mapping[str, Arrays]) -> Rewritt
             continue
         names = free_names(layer.name, taken)
         try:
-            parts = _parts(layer, [shapes[name] for name in layer.inputs], arrays, names)
+            reads = [shapes[name] for name in layer.inputs]
+            parts = _parts(layer, reads, arrays, names, floats)
         except BlockedError as error:
             blockers.extend(error.blockers)
             lost.add(layer.name)
@@ -87,7 +91,11 @@ def rewritten(layers: Sequence[Layer], weights: Mapping[str, Arrays]) -> Rewritt
 
 
 def _parts(
-    layer: Layer, reads: Sequence[Shape], weights: Mapping[str, Arrays], names: Iterator[str]
+    layer: Layer,
+    reads: Sequence[Shape],
+    weights: Mapping[str, Arrays],
+    names: Iterator[str],
+    floats: bool,
 ) -> Made:
     """A layer in plain ones. Raises ModelError."""
     origin = origin_of(layer.config)
@@ -103,9 +111,11 @@ def _parts(
     if layer.kind == "Concatenate":
         return beside(layer, reads, names) or plain
     if layer.kind == "EinsumDense":
-        return einsum(layer, reads[0], own, names)
+        return einsum(layer, reads[0], own, names, floats=floats)
+    if layer.kind in (*PRODUCTS, "Dot"):
+        return product(layer, reads, names) or plain
     if layer.kind in AVERAGES:
         return averaged(layer, reads[0], names)
-    if layer.kind == "QDense":
+    if layer.kind in ("QDense", "Dense"):
         return dense_steps(layer, reads[0], own, names) or plain
     return plain

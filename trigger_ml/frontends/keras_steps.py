@@ -21,16 +21,18 @@ from trigger_ml.frontends.model_file import Layer
 __all__ = ["dense_steps", "pointwise", "timed"]
 
 ALIKE: Final = (
-    *("Activation", "LeakyReLU", "PReLU", "QActivation", "QDense", "ReLU", "Softmax"),
+    *("Activation", "Dense", "LeakyReLU", "PReLU", "QActivation", "QDense", "ReLU", "Softmax"),
     *("ThresholdedReLU", *ELEMENTWISE),
 )
 """Layers that do the same thing at every place of the axes before the last one."""
 WINDOWS: Final[Mapping[str, str]] = {
     "AveragePooling1D": "AveragePooling2D",
+    "Conv1D": "Conv2D",
     "Cropping1D": "Cropping2D",
     "MaxPooling1D": "MaxPooling2D",
     "QConv1D": "QConv2D",
     "QSeparableConv1D": "QSeparableConv2D",
+    "SeparableConv1D": "SeparableConv2D",
     "UpSampling1D": "UpSampling2D",
     "ZeroPadding1D": "ZeroPadding2D",
 }
@@ -46,7 +48,7 @@ def pointwise(config: Mapping[str, Any], units: int, axes: int) -> dict[str, Any
 
 
 def dense_steps(layer: Layer, shape: Shape, arrays: Arrays, names: Iterator[str]) -> Made | None:
-    """A QDense of a tensor of several axes; None where it reads a vector."""
+    """A dense layer of a tensor of several axes; None where it reads a vector."""
     if len(shape) == 1:
         return None
     units = int(layer.config["units"])
@@ -58,7 +60,8 @@ def dense_steps(layer: Layer, shape: Shape, arrays: Arrays, names: Iterator[str]
     kernel = tuple(array.reshape(*[1] * axes, *array.shape) for array in arrays[:1])
     made = (*chain.shape[:-1], units)
     config = pointwise(layer.config, units, axes)
-    chain.add(f"QConv{axes}D", config, made, (*kernel, *arrays[1:]))
+    quantized = "Q" if layer.kind == "QDense" else ""
+    chain.add(f"{quantized}Conv{axes}D", config, made, (*kernel, *arrays[1:]))
     chain.reshape((*shape[:-1], units))
     return chain.made(layer.name, layer.inputs[0], names)
 

@@ -17,8 +17,13 @@ MOST_BYTES: Final = 1 << 30
 """A member that unpacks to more is no network for a trigger, and may be a zip bomb."""
 
 
-def zip_members(data: bytes, path: Path, names: Sequence[str]) -> dict[str, bytes]:
-    """Content of these members. path: what the messages call the file. Raises ModelError."""
+def zip_members(
+    data: bytes, path: Path, names: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, bytes]:
+    """Content of these members, and of optional ones where they are there.
+
+    path: what the messages call the file. Raises ModelError.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             sizes = {item.filename: item.file_size for item in archive.infolist()}
@@ -27,6 +32,7 @@ def zip_members(data: bytes, path: Path, names: Sequence[str]) -> dict[str, byte
                 what = f"holds no {' and no '.join(missing)}"
                 fix = "save the whole model with model.save('model.keras')"
                 raise ModelError(Blocker(str(path), what, fix))
+            names = [*names, *(name for name in optional if name in sizes)]
             large = [name for name in names if sizes[name] > MOST_BYTES]
             if large:
                 raise ModelError(Blocker(f"{path} {large[0]}", f"unpacks to {sizes[large[0]]} B"))

@@ -21,6 +21,8 @@ from trigger_ml.gathering import Gathering
 __all__ = ["open_onnx", "read_onnx", "require_columns"]
 
 FORMAT: Final = "ONNX"
+FUNCTIONS: Final = "onnxruntime"
+"""Who says what a tanh and a sigmoid are."""
 OPEN: Final = (
     "nothing says which fixed-point type it has",
     "quantize it too (Brevitas: QuantIdentity), or set firmware.input_type: fixed<16,6>",
@@ -41,7 +43,9 @@ def open_onnx(path: Path, config: Config, work: Path) -> Opened:
         "tail": read.network.tail,
         "places": dict(read.places),
     }
-    return replace(opened, oracle=Process("trigger_ml.frontends.onnx_worker", load))
+    converter = replace(opened.converter, load={**opened.converter.load, "functions": FUNCTIONS})
+    oracle = Process("trigger_ml.frontends.onnx_worker", load)
+    return replace(opened, converter=converter, oracle=oracle)
 
 
 def read_onnx(path: Path, config: Config) -> ReadOnnx:

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from trigger_ml.errors import Blocker, ModelError
 from trigger_ml.frontends.onnx_file import Node
-from trigger_ml.frontends.onnx_layers import read_matmul, read_tail
+from trigger_ml.frontends.onnx_layers import read_tail
 from trigger_ml.frontends.onnx_walk import Tensor, Walk
 
 __all__ = ["FLOAT_READERS", "read_normalization", "without_quantizers"]
 
 NORMALIZATION: Final = ("gamma", "beta", "moving mean", "moving variance")
-MOST_AXES: Final = 3
 
 
 def read_normalization(walk: Walk, node: Node) -> None:
@@ -48,22 +47,6 @@ def without_quantizers(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def _read_matmul(walk: Walk, node: Node) -> None:
-    """MatMul with constant weights, of the last axis of any tensor."""
-    tensor = walk.tensor(node)
-    weight: NDArray[Any] = walk.need(node, 1)
-    rank = len(tensor.shape)
-    if rank == 1 or weight.ndim != 2:
-        read_matmul(walk, node)
-        return
-    if rank > MOST_AXES or weight.shape[0] != tensor.shape[-1]:
-        what = f"{tensor.shape} times {weight.shape}"
-        raise ModelError(Blocker(node.where, what, "put a Flatten before it"))
-    layer = walk.arranged(node, tensor, range(rank))
-    made = walk.set_kernel(node, "QDense", layer, {"units": weight.shape[1]}, [weight])
-    walk.put_sum(node, Tensor(made, (*tensor.shape[:-1], weight.shape[1]), tuple(range(rank))))
-
-
 def _read_function(walk: Walk, node: Node) -> None:
     """Tanh, and a Sigmoid that is not the last node."""
     if node.outputs[0] in walk.model.outputs and node.op == "Sigmoid":
@@ -88,7 +71,6 @@ def _read_prelu(walk: Walk, node: Node) -> None:
 
 
 FLOAT_READERS: Final[Mapping[str, Callable[[Walk, Node], None]]] = {
-    "MatMul": _read_matmul,
     "PRelu": _read_prelu,
     "Sigmoid": _read_function,
     "Tanh": _read_function,

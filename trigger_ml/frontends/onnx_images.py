@@ -102,24 +102,35 @@ def read_global_pool(walk: Walk, node: Node) -> None:
 
 
 def read_mean(walk: Walk, node: Node) -> None:
-    """ReduceMean over all places: a global average."""
+    """ReduceMean over all places, channels before or behind them: a global average."""
     tensor = walk.tensor(node)
     rank = len(tensor.shape) + 1
     axes = axes_of(node, [walk.constants.get(name) for name in node.inputs])
     found = sorted(axis % rank for axis in axes) if axes else []
+    keep = bool(node.attributes.get("keepdims", 1))
+    if rank > 2 and found == list(range(1, rank - 1)):
+        # As of the particles of a set, whose features come last: values.mean(dim=1).
+        _global(walk, node, "Average", keep=keep, last=True)
+        return
     if found != list(range(2, rank)):
         raise ModelError(Blocker(node.where, f"a mean over axes {axes}", "use all axes of places"))
-    _global(walk, node, "Average", keep=bool(node.attributes.get("keepdims", 1)))
+    _global(walk, node, "Average", keep=keep)
 
 
-def _global(walk: Walk, node: Node, what: str, *, keep: bool) -> None:
+def _global(walk: Walk, node: Node, what: str, *, keep: bool, last: bool = False) -> None:
+    """last: ONNX has the channels behind the places."""
     tensor = walk.tensor(node)
     places = len(tensor.shape) - 1
-    layer = walk.channels_last(node, tensor)
+    if last:
+        layer = walk.arranged(node, tensor, range(places + 1))
+    else:
+        layer = walk.channels_last(node, tensor)
     config = {"data_format": "channels_last", "keepdims": False}
     made = walk.emit(node, f"Global{what}Pooling{places}D", [layer], config)
-    channels = tensor.shape[0]
-    if keep:
+    channels = tensor.shape[-1 if last else 0]
+    if keep and last:
+        walk.put(node, Tensor(made, (*[1] * places, channels), (*[None] * places, 0)))
+    elif keep:
         walk.put(node, Tensor(made, (channels, *[1] * places), (0, *[None] * places)))
     else:
         walk.put(node, Tensor(made, (channels,), (0,)))

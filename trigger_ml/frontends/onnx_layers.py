@@ -33,7 +33,7 @@ Array = NDArray[Any]
 
 
 def read_matmul(walk: Walk, node: Node) -> None:
-    """MatMul with constant weights: a QDense without bias."""
+    """MatMul with constant weights: a QDense without bias, of the last axis of a tensor."""
     _dense(walk, node, walk.need(node, 1), None)
 
 
@@ -52,7 +52,8 @@ def read_gemm(walk: Walk, node: Node) -> None:
 
 def _dense(walk: Walk, node: Node, weight: Array, bias: Array | None) -> None:
     tensor = walk.tensor(node)
-    if len(tensor.shape) != 1 or weight.ndim != 2 or weight.shape[0] != tensor.shape[0]:
+    ranks = (1,) if node.op == "Gemm" else (1, 2, 3)
+    if len(tensor.shape) not in ranks or weight.ndim != 2 or weight.shape[0] != tensor.shape[-1]:
         what = f"{tensor.shape} times {weight.shape}: a vector of each event is multiplied"
         raise ModelError(Blocker(node.where, what, "put a Flatten before it"))
     outputs = weight.shape[1]
@@ -61,9 +62,13 @@ def _dense(walk: Walk, node: Node, weight: Array, bias: Array | None) -> None:
         if bias.size not in (1, outputs):
             raise ModelError(Blocker(node.where, f"a bias of shape {bias.shape}"))
         arrays.append(np.broadcast_to(bias.reshape(-1), (outputs,)))
+    rank = len(tensor.shape)
+    read = tensor.layer
+    if rank > 1:
+        read = walk.arranged(node, tensor, range(rank))
     walk.require_values(node, tensor)
-    layer = walk.set_kernel(node, "QDense", tensor.layer, {"units": outputs}, arrays)
-    walk.put_sum(node, Tensor(layer, (outputs,), (0,)))
+    layer = walk.set_kernel(node, "QDense", read, {"units": outputs}, arrays)
+    walk.put_sum(node, Tensor(layer, (*tensor.shape[:-1], outputs), tuple(range(rank))))
 
 
 def read_join(walk: Walk, node: Node) -> None:
@@ -154,7 +159,8 @@ def read_tail(walk: Walk, node: Node) -> None:
     tensor = walk.tensor(node)
     if node.outputs[0] not in walk.model.outputs:
         what = "in the middle of a network has no exact fixed-point form"
-        raise ModelError(Blocker(node.where, what, "use it at the end, or a Relu with a quantizer"))
+        fix = "use it at the end, or train the network with HGQ2, whose QSoftmax has tables"
+        raise ModelError(Blocker(node.where, what, fix))
     if node.op == "Softmax" and len(tensor.shape) != 1:
         what = f"over a tensor of shape {tensor.shape}"
         raise ModelError(Blocker(node.where, what, "end in one vector for each event"))

@@ -16,7 +16,14 @@ from typing import Any, Final
 import numpy as np
 
 from trigger_ml.errors import BlockedError, Blocker, ModelError
-from trigger_ml.frontends import onnx_floats, onnx_images, onnx_layers, onnx_quantizers
+from trigger_ml.frontends import (
+    onnx_floats,
+    onnx_images,
+    onnx_layers,
+    onnx_products,
+    onnx_quantizers,
+    onnx_tables,
+)
 from trigger_ml.frontends.keras_config import LayerReader
 from trigger_ml.frontends.keras_files import checked_network
 from trigger_ml.frontends.keras_network import KerasNetwork
@@ -115,7 +122,9 @@ def read_onnx_network(
     part = (lambda network: beyond(network, ())) if beyond else None
     if floats:
         config["layers"] = onnx_floats.without_quantizers(tidied(walk.raw, outputs))
-        network = checked_network(architecture, path, model.sha256, lambda _: walk.weights, floats)
+        network = checked_network(
+            architecture, path, model.sha256, lambda _: walk.weights, floats, written_out=True
+        )
         return ReadOnnx(network, _logits(model, network.tail), walk.nodes)
     try:
         network = checked_network(
@@ -319,7 +328,7 @@ def _stands_in(walk: Walk, node: Node) -> bool:
         return False
     read, made = node.inputs[0], node.outputs[0]
     if read in walk.tensors:
-        walk.tensors[made] = replace(walk.tensors[read], codes=None)
+        walk.tensors[made] = replace(walk.tensors[read], codes=None, function=None)
     elif read in walk.constants:
         walk.constants[made] = walk.constants[read].astype(np.float32)
     else:
@@ -383,6 +392,7 @@ _READERS: Final[Mapping[str, Reader]] = {
     "DequantizeLinear": onnx_quantizers.read_dequantize,
     "Div": onnx_layers.read_join,
     "Dropout": onnx_layers.read_same,
+    "Einsum": onnx_products.read_einsum,
     "Flatten": onnx_layers.read_flatten,
     "Gemm": onnx_layers.read_gemm,
     "GlobalAveragePool": onnx_images.read_global_pool,
@@ -390,7 +400,7 @@ _READERS: Final[Mapping[str, Reader]] = {
     "Identity": onnx_layers.read_same,
     "IntQuant": onnx_quantizers.read_quant,
     "LeakyRelu": onnx_layers.read_leaky_relu,
-    "MatMul": onnx_layers.read_matmul,
+    "MatMul": onnx_products.read_product,
     "Max": onnx_layers.read_join,
     "MaxPool": onnx_images.read_pool,
     "Min": onnx_layers.read_join,
@@ -401,10 +411,11 @@ _READERS: Final[Mapping[str, Reader]] = {
     "Relu": onnx_layers.read_relu,
     "Reshape": onnx_layers.read_reshape,
     "Resize": onnx_images.read_resize,
-    "Sigmoid": onnx_layers.read_tail,
+    "Sigmoid": onnx_tables.read_function,
     "Softmax": onnx_layers.read_tail,
     "Squeeze": onnx_layers.read_squeeze,
     "Sub": onnx_layers.read_join,
+    "Tanh": onnx_tables.read_function,
     "Transpose": onnx_layers.read_transpose,
     "Unsqueeze": onnx_layers.read_unsqueeze,
     "Upsample": onnx_images.read_resize,

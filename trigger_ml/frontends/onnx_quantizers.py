@@ -9,6 +9,7 @@ import numpy as np
 from trigger_ml.errors import Blocker, ModelError
 from trigger_ml.frontends.onnx_file import Node
 from trigger_ml.frontends.onnx_grids import Grid, bit_width, quant_range, read_scale
+from trigger_ml.frontends.onnx_tables import function_quantizer
 from trigger_ml.frontends.onnx_values import code_kind, code_limits, rounding_mode
 from trigger_ml.frontends.onnx_walk import Codes, Tensor, Walk
 
@@ -40,7 +41,7 @@ def read_quant(walk: Walk, node: Node) -> None:
 def read_quantize(walk: Walk, node: Node) -> None:
     """QuantizeLinear of values: codes, until a DequantizeLinear."""
     tensor = walk.tensor(node)
-    walk.require_values(node, tensor)
+    walk.require_values(node, replace(tensor, function=None))
     scale, zero = _one_scale(walk, node)
     constants = [walk.constants.get(name) for name in node.inputs]
     try:
@@ -109,11 +110,15 @@ def _quantized(walk: Walk, node: Node, tensor: Tensor, codes: Codes) -> None:
     exponent = int(np.frexp(codes.scale)[1]) - 1
     grid = Grid(exponent, codes.low - codes.zero, codes.high - codes.zero)
     try:
-        quantizer = grid.quantizer(node.where)
+        if tensor.function is None:
+            quantizer = grid.quantizer(node.where)
+        else:
+            quantizer = function_quantizer(tensor.function, grid, node.where)
     except ModelError as error:
         if codes.zero:
             what = f"zero_point {codes.zero} with codes {codes.low} to {codes.high}"
             raise ModelError(Blocker(node.where, what, "use zero_point 0")) from error
         raise
     walk.quantizers += 1
+    tensor = replace(tensor, function=None)
     walk.elementwise(node, tensor, "QActivation", {"activation": quantizer})

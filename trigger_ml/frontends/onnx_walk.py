@@ -19,7 +19,7 @@ from trigger_ml.errors import Blocker, ModelError
 from trigger_ml.frontends.onnx_file import Node, OnnxModel
 from trigger_ml.frontends.onnx_grids import weight_quantizer
 
-__all__ = ["Codes", "Tensor", "Walk", "identifier"]
+__all__ = ["Codes", "Function", "Tensor", "Walk", "identifier"]
 
 Array = NDArray[Any]
 PLUMBING: Final = ("export_handler", "activation_impl", "act_quant", "tensor_quant")
@@ -39,18 +39,28 @@ class Codes:
 
 
 @dataclass(frozen=True, slots=True)
+class Function:
+    """An operator on real numbers that waits for the quantizer behind it. where: its node."""
+
+    op: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tensor:
     """A tensor of events.
 
     layer: of Keras, that makes it. shape: in ONNX, without the batch. axes: for each axis of it
     the axis of the layer's output, None for one of size 1 that the output has not. codes: set
-    between QuantizeLinear and DequantizeLinear.
+    between QuantizeLinear and DequantizeLinear. function: of what the layer makes, between an
+    operator and its quantizer.
     """
 
     layer: str
     shape: tuple[int, ...]
     axes: tuple[int | None, ...]
     codes: Codes | None = None
+    function: Function | None = None
 
     @property
     def places(self) -> int:
@@ -181,7 +191,12 @@ class Walk:
         return self.arranged(node, tensor, range(len(tensor.shape)))
 
     def require_values(self, node: Node, tensor: Tensor) -> None:
-        """Raise ModelError for codes, which only DequantizeLinear and Clip may read."""
+        """Raise ModelError for codes, which only DequantizeLinear and Clip may read, and for the
+        real numbers of a function, which only a quantizer may."""
+        if tensor.function is not None:
+            what = "in the middle of a network, and no quantizer is right behind it"
+            fix = "put one there, or use a Relu; Brevitas has QuantTanh and QuantSigmoid"
+            raise ModelError(Blocker(tensor.function.where, what, fix))
         if tensor.codes is not None:
             what = "computes with the integers of a QuantizeLinear"
             fix = "export in the QCDQ or QDQ form, in which a DequantizeLinear comes first"

@@ -79,6 +79,7 @@ class Opened:
     format: in words. converter: makes the hls4ml project and answers for the layers. oracle:
     evaluates the model in its own framework, where that is another process. no_softmax: why
     hls4ml cannot put a softmax into firmware, empty where it can. io_type: hls4ml's interface.
+    own_softmax: whether the network itself ends in a softmax, which is exact and never cut off.
     """
 
     file: ModelFile
@@ -87,6 +88,18 @@ class Opened:
     no_softmax: str
     io_type: str
     oracle: Process | None = None
+    own_softmax: bool = False
+
+    def request(self, config: Config, directory: Path, top: str) -> dict[str, Any]:
+        """What a process needs to know to convert it into a project in ``directory``."""
+        return {
+            "directory": str(directory),
+            "top": top,
+            "backend": config.firmware.backend,
+            "part": config.target.part,
+            "clock_ns": 1e3 / config.target.clock_mhz,
+            "io_type": self.io_type,
+        }
 
 
 def refuse_input_type(config: Config) -> None:

@@ -16,16 +16,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trigger_ml.frontends.default_conversion import convert_by_default
 from trigger_ml.frontends.expanding import expanded_convolutions
-from trigger_ml.frontends.folding import Arrays, rebuilt
+from trigger_ml.frontends.folding import Arrays, by_qkeras, rebuilt
+from trigger_ml.frontends.hls_einsum import register_einsum, require_exact_products
 from trigger_ml.frontends.hls_images import register_images
 from trigger_ml.frontends.hls_project import backend_name, project_settings, write_project
 from trigger_ml.frontends.hls_rectifiers import register_rectifiers
 from trigger_ml.frontends.hls_recurrent import write_recurrent
 from trigger_ml.frontends.hls_reshape import register_reshape
 from trigger_ml.frontends.hls_resize import register_resize
+from trigger_ml.frontends.hls_streams import complete_stream
 from trigger_ml.frontends.keras_models import built, stored_arrays
+from trigger_ml.frontends.onnx_tables import by_onnxruntime
 from trigger_ml.frontends.preparation import Framework, Prepared, prepare, put_tables
 from trigger_ml.frontends.qkeras_cells import allow_cells
 from trigger_ml.frontends.qkeras_powers import allow_negative_integers
@@ -54,15 +56,16 @@ class _Server:
 
     def __init__(self) -> None:
         self._model: Any = None
-        self._tail = self._without_tail = self._with_tail = ""
+        self._tail = self._without_tail = self._with_tail = self._untouched = ""
         self._weights: Arrays = {}
         self._prepared = Prepared()
 
     def load(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Build the reduced architecture and put the stored weights into it."""
         self._tail, self._weights = request["tail"], stored_arrays(request["weights"])
-        self._without_tail = request["architecture"]
+        self._without_tail, of_onnx = request["architecture"], "functions" in request
         self._with_tail = request["architecture_with_tail"]
+        self._untouched = request["architecture_untouched"]
         if request.get("recurrent"):
             allow_cells()
             self._model = built(self._without_tail, self._weights)
@@ -71,7 +74,7 @@ class _Server:
                 self._without_tail,
                 self._weights,
                 request["activation_types"],
-                Framework(built, _draft),
+                Framework(built, _draft, by_onnxruntime if of_onnx else by_qkeras),
             )
         versions = {name: version(name) for name in PACKAGES}
         notes, normal = list(self._prepared.notes), self._prepared.normalizations
@@ -85,17 +88,25 @@ class _Server:
         project = _convert(model, request, prepared.types, prepared.tables)
         prepared.check(project)
         graph = read_graph(project, request["top"])
+        require_exact_products(graph)
         write_project(project, Path(request["directory"]))
+        complete_stream(project, Path(request["directory"]))
         return {"graph": graph.to_json()}
 
     def convert_recurrent(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Write the project of a network with recurrent layers; it has no graph."""
         return write_recurrent(self._model, request, self._without_tail)
 
-    def convert_by_default(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Convert as hls4ml does when nothing is set, with the last activation."""
-        model = built(self._with_tail, self._weights)
-        return {"layers": convert_by_default(model, request)}
+    def describe(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Architectures of the source model with its tail; its weights go into a file.
+
+        untouched: without a quantizer on an input that the model has not itself.
+        """
+        weights = {**self._weights, **self._prepared.weights}
+        arrays = {f"{n}/{k}": v for n, values in weights.items() for k, v in enumerate(values)}
+        np.savez(request["weights"], allow_pickle=False, **arrays)
+        source = self._prepared.source
+        return {"architecture": source(self._with_tail), "untouched": source(self._untouched)}
 
     def evaluate(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Outputs of the source model: the last layer, and the tail's float activation."""
@@ -175,6 +186,7 @@ def _convert(
 
     backend = backend_name(request["backend"])
     register_rectifiers(backend)
+    register_einsum()
     choice = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=backend)
     for name, result in types.items():
         choice["LayerName"][name]["Precision"]["result"] = f"ap_{result}"
@@ -220,8 +232,8 @@ def main() -> None:
         {
             "load": server.load,
             "convert": server.convert,
-            "convert_by_default": server.convert_by_default,
             "convert_recurrent": server.convert_recurrent,
+            "describe": server.describe,
             "evaluate": server.evaluate,
             "trace": server.trace,
         }

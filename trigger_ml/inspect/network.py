@@ -15,7 +15,7 @@ from trigger_ml.frontends.keras_client import input_grid, read_whole, require_ne
 from trigger_ml.frontends.keras_network import KerasNetwork
 from trigger_ml.frontends.model_file import Layer
 from trigger_ml.frontends.softmax import with_softmax
-from trigger_ml.graph.model import FixedGraph
+from trigger_ml.graph.model import FixedGraph, Softmax
 from trigger_ml.graph.operations import WEIGHTED
 from trigger_ml.graph.tail import with_argmax, with_threshold
 from trigger_ml.progress import Stopwatch
@@ -145,6 +145,8 @@ def _decided(network: Network, config: Config) -> Network:
             graph = with_argmax(network.graph)
         case OutputKind.THRESHOLD:
             graph = with_threshold(network.graph, config.firmware.threshold)
+        case OutputKind.SOFTMAX if isinstance(network.graph.output_nodes[0].operation, Softmax):
+            return network
         case OutputKind.SOFTMAX if network.tail == "softmax" and _is_row(network.graph):
             bits = config.firmware.softmax_bits
             graph, tail = with_softmax(network.graph, network.tail, bits), ""
