@@ -120,7 +120,10 @@ def test_an_architecture_with_one_thing_changed(tmp_path: Path, name: str) -> No
     check()
 
 
-@pytest.mark.parametrize("name", ["tiny_qkeras3.keras", "tiny_hgq.keras", "tiny_set_hgq.keras"])
+@pytest.mark.parametrize(
+    "name",
+    ["tiny_qkeras3.keras", "tiny_hgq.keras", "tiny_set_hgq.keras", "tiny_graph_hgq.keras"],
+)
 def test_a_zip_with_one_thing_changed(tmp_path: Path, name: str) -> None:
     with zipfile.ZipFile(DATA / name) as archive:
         members = {item: archive.read(item) for item in archive.namelist()}

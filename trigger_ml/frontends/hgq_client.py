@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from trigger_ml.config import Config
 from trigger_ml.frontends.hgq_paths import worker_environment
+from trigger_ml.frontends.hgq_streams import hgq_interface
 from trigger_ml.frontends.keras_v3 import FORMAT, read_keras_v3
 from trigger_ml.frontends.opened import Opened, Process, refuse_input_type
 
 __all__ = ["open_hgq"]
+
+FLOAT_SOFTMAX: Final = (
+    "the softmax at the end of this HGQ2 model is Keras' own, of real numbers; one with firmware "
+    "is hgq.layers.QSoftmax"
+)
 
 
 def open_hgq(path: Path, config: Config, work: Path) -> Opened:
@@ -24,5 +31,8 @@ def open_hgq(path: Path, config: Config, work: Path) -> Opened:
     file.write_copy(copy)
     load = {"file": str(path), "copy": str(copy.resolve()), "tail": file.tail}
     process = Process("trigger_ml.frontends.hgq_worker", load, environment)
-    no_softmax = f"a softmax of {FORMAT} models has no firmware yet"
-    return Opened(file, FORMAT, process, no_softmax, config.firmware.interface(streamable=False))
+    io_type = hgq_interface(file.layers, file.outputs, config)
+    kinds = {layer.name: layer.kind for layer in file.layers}
+    own_softmax = [kinds[name] for name in file.outputs] == ["QSoftmax"]
+    no_softmax = FLOAT_SOFTMAX if file.tail == "softmax" else ""
+    return Opened(file, FORMAT, process, no_softmax, io_type, own_softmax=own_softmax)

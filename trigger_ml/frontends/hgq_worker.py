@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,16 +20,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.frontends.hgq_calls import calls_of, input_quantizers, name_quantizers
 from trigger_ml.frontends.hgq_convert import hgq_model_graph
+from trigger_ml.frontends.hgq_default import convert_hgq_by_default
 from trigger_ml.frontends.hgq_exact import inexact_layers
+from trigger_ml.frontends.hgq_sizes import hgq_size_problems
 from trigger_ml.frontends.hls_project import write_project
+from trigger_ml.frontends.hls_v3_joins import join_names
+from trigger_ml.frontends.keras_v3_layers import RULES
 from trigger_ml.frontends.model_file import first_line
 from trigger_ml.graph.from_hls4ml import read_graph
 from trigger_ml.graph.model import FixedGraph
+from trigger_ml.graph.types import FixedType
 from trigger_ml.serving import serve
 
 PACKAGES: Final = ("HGQ2", "keras", "hls4ml", "numpy")
 BATCH: Final = 16384
+BATCH_ELEMENTS: Final = 2**25
+"""Elements of a batch, over the results of all layers: 128 MiB in single precision."""
+CARRIES: Final = (
+    *("Concatenate", "Cropping", "Flatten", "Permute", "Reshape", "UpSampling", "ZeroPadding"),
+)
+"""Starts of the class names of layers that carry elements as they are."""
 
 
 class _Server:
@@ -50,21 +63,28 @@ class _Server:
 
     def convert(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Convert with hls4ml, write the HLS project, answer the fixed-point graph."""
+        blockers = hgq_size_problems(self._model) if request["io_type"] == "io_parallel" else []
+        if blockers:
+            raise ModelError(blockers)
         project = hgq_model_graph(self._model, request)
         self._graph = read_graph(project, request["top"])
         write_project(project, Path(request["directory"]))
         return {"graph": self._graph.to_json()}
+
+    def convert_by_default(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Convert as hls4ml does when nothing is set, with the last activation."""
+        return convert_hgq_by_default(self._model, self._tail, request)
 
     def evaluate(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Outputs of the source model: the last layer, and the tail's float activation."""
         import keras
 
         values = _events(self._model, request["inputs"])
-        outputs = np.asarray(self._model.predict(values, batch_size=BATCH, verbose=0))
-        np.save(request["outputs"], outputs.astype(np.float64))
+        outputs = self._model.predict(values, batch_size=_batch(self._model), verbose=0)
+        _save(request["outputs"], outputs)
         if self._tail:
             function = keras.ops.softmax if self._tail == "softmax" else keras.ops.sigmoid
-            np.save(request["tail_outputs"], np.asarray(function(outputs)).astype(np.float64))
+            _save(request["tail_outputs"], np.asarray(function(outputs)))
         return {}
 
     def trace(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,17 +93,9 @@ class _Server:
         The source model's own tensors, cast to the types that hls4ml gave them inside the
         network: it drops bits that the next quantizer drops anyway.
         """
-        tensor: Any = _events(self._model, request["inputs"])
-        arrays: dict[str, NDArray[np.float64]] = {}
-        for layer in self._model.layers:
-            for name, step in _steps(layer):
-                tensor = step(tensor)
-                arrays[name] = np.asarray(tensor, dtype=np.float64)
         nodes, outputs = (self._graph.nodes, self._graph.outputs) if self._graph else ((), ())
-        for node in nodes:
-            if node.source in arrays and node.name not in outputs:
-                codes = node.type.encode(arrays[node.source])
-                arrays[node.source] = node.type.decode(codes)
+        types = {node.source: node.type for node in nodes if node.name not in outputs}
+        arrays = _traced(self._model, _events(self._model, request["inputs"]), types)
         np.savez(request["outputs"], allow_pickle=False, **arrays)
         return {}
 
@@ -94,7 +106,7 @@ def _load(copy: str, file: str) -> Any:
     import keras
 
     try:
-        return keras.models.load_model(copy, compile=False, safe_mode=True)
+        model = keras.models.load_model(copy, compile=False, safe_mode=True)
     except Exception as error:  # whatever Keras and HGQ2 raise where parts do not fit together
         raise ModelError(
             Blocker(
@@ -103,6 +115,8 @@ def _load(copy: str, file: str) -> Any:
                 "save it again with HGQ2 0.2.0",
             )
         ) from error
+    name_quantizers(model)
+    return model
 
 
 def _counts(model: Any) -> dict[str, int]:
@@ -120,25 +134,90 @@ def _counts(model: Any) -> dict[str, int]:
     }
 
 
-def _events(model: Any, file: str) -> NDArray[np.float32]:
-    """Inputs from a file, in the model's shape and float32."""
+def _events(model: Any, file: str) -> list[NDArray[np.float32]]:
+    """Inputs from a file of flat rows, in the shapes of the model's inputs and their order."""
     values: NDArray[np.float32] = np.load(file).astype(np.float32)
-    return values.reshape(len(values), *model.input_shape[1:])
+    shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
+    ends = np.cumsum([prod(shape) for shape in shapes])
+    parts = np.split(values.reshape(len(values), -1), ends[:-1], axis=1)
+    return [part.reshape(len(values), *shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def _steps(layer: Any) -> Iterator[tuple[str, Callable[[Any], Any]]]:
-    """What a layer does, step by step, under the names that hls4ml gives the steps."""
-    quantizes = hasattr(layer, "enable_iq")
-    if quantizes and layer.enable_iq:
-        yield layer.iq.name, layer.iq
-    function = getattr(layer, "activation", None)
-    if not (quantizes and callable(function)):
-        yield layer.name, _without_quantizers(layer) if quantizes else layer
-    else:
-        yield layer.name, _without_quantizers(layer)
-        if function.__name__ != "linear":
-            yield f"{layer.name}_{function.__name__}", function
-    if quantizes and layer.enable_oq:
+def _batch(model: Any) -> int:
+    """Events that the model may hold at once: fewer of images than of features."""
+    size = sum(prod(call.shape) for call in calls_of(model))
+    return max(min(BATCH, BATCH_ELEMENTS // max(size, 1)), 1)
+
+
+def _save(file: str, outputs: Any) -> None:
+    """Doubles: as the one output is shaped, or several side by side in a flat row each event."""
+    if isinstance(outputs, list):
+        outputs = np.concatenate([part.reshape(len(part), -1) for part in outputs], axis=1)
+    np.save(file, np.asarray(outputs, dtype=np.float64))
+
+
+def _traced(
+    model: Any, inputs: list[NDArray[np.float32]], types: Mapping[str, FixedType]
+) -> dict[str, NDArray[np.float64]]:
+    """What every step of every layer makes of the inputs, under the names that hls4ml has.
+
+    types: by these names; values are cast to them. A layer that only carries elements carries those
+    that were cast; all others read what the source model has.
+    """
+    arrays: dict[str, NDArray[np.float64]] = {}
+
+    def note(name: str, values: Any) -> Any:
+        found = np.asarray(values, dtype=np.float64)
+        arrays[name] = types[name].decode(types[name].encode(found)) if name in types else found
+        return arrays[name]
+
+    names = [tensor._keras_history.operation.name for tensor in model.inputs]
+    known: dict[str, Any] = dict(zip(names, inputs, strict=True))
+    cast: dict[str, Any] = dict(known)
+    for call in calls_of(model):
+        if not call.reads:
+            continue
+        carries = type(call.layer).__name__.startswith(CARRIES)
+        tensors = [known[name] for name in call.reads]
+        for place, quantizer in enumerate(input_quantizers(call.layer)):
+            tensors[place] = quantizer(tensors[place])
+            cast[call.layer.name] = note(quantizer.name, tensors[place])
+        shown = [cast[name] for name in call.reads] if carries else tensors
+        for name, values in _inner_joins(call.layer, shown):
+            note(name, values)
+        value = tensors[0]
+        for name, step in _steps(call.layer, tensors):
+            value = step(value)
+            cast[call.layer.name] = note(name, value)
+        known[call.layer.name] = value
+        if carries:
+            moved = call.layer(shown if len(shown) > 1 else shown[0])
+            cast[call.layer.name] = note(call.layer.name, moved)
+    return arrays
+
+
+def _inner_joins(layer: Any, tensors: list[Any]) -> Iterator[tuple[str, Any]]:
+    """What the first two, three ... of more than two tensors make; the means of pairs left out."""
+    if "Average" in type(layer).__name__:
+        return
+    own = _without_quantizers(layer) if hasattr(layer, "enable_iq") else layer
+    for place, name in enumerate(join_names(layer.name, len(tensors))):
+        yield name, own(tensors[: place + 2])
+
+
+def _steps(layer: Any, tensors: list[Any]) -> Iterator[tuple[str, Callable[[Any], Any]]]:
+    """What a layer does behind its input quantizers, step by step, under hls4ml's names.
+
+    tensors: what it reads, quantized. The first step reads these, each other step the one before.
+    """
+    kind = type(layer).__name__
+    if kind == "Quantizer":
+        return
+    own = _without_quantizers(layer) if hasattr(layer, "enable_iq") else layer
+    yield layer.name, lambda _: own(tensors if len(tensors) > 1 else tensors[0])
+    if RULES[kind].function and kind != "Activation" and layer.activation.__name__ != "linear":
+        yield f"{layer.name}_{layer.activation.__name__}", layer.activation
+    if getattr(layer, "enable_oq", False):
         yield layer.oq.name, layer.oq
 
 
@@ -157,7 +236,7 @@ def _stripped(layer: Any) -> Iterator[None]:
     import keras
 
     changes: dict[str, Any] = {"_enable_iq": False, "_enable_oq": False}
-    if hasattr(layer, "activation"):
+    if RULES[type(layer).__name__].function:
         changes["activation"] = keras.activations.linear
     before = {name: getattr(layer, name) for name in changes}
     try:
@@ -176,6 +255,7 @@ def main() -> None:
         {
             "load": server.load,
             "convert": server.convert,
+            "convert_by_default": server.convert_by_default,
             "evaluate": server.evaluate,
             "trace": server.trace,
         }

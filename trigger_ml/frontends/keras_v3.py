@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,12 +22,8 @@ import numpy as np
 
 from trigger_ml.errors import BlockedError, Blocker, ModelError
 from trigger_ml.frontends.hdf5_copy import copied
-from trigger_ml.frontends.keras_v3_layers import (
-    ORIGINS,
-    WITH_WEIGHTS,
-    read_layer,
-)
-from trigger_ml.frontends.keras_v3_objects import foreign_objects
+from trigger_ml.frontends.keras_v3_graph import read_network
+from trigger_ml.frontends.keras_v3_layers import RULES
 from trigger_ml.frontends.keras_v3_shapes import shape_problems
 from trigger_ml.frontends.keras_zip import zip_members
 from trigger_ml.frontends.model_file import (
@@ -35,10 +31,7 @@ from trigger_ml.frontends.model_file import (
     TAIL,
     Layer,
     first_line,
-    name_problems,
     read_bytes,
-    well_formed,
-    wiring_problems,
 )
 
 __all__ = ["FORMAT", "HgqFile", "read_keras_v3"]
@@ -52,9 +45,9 @@ MEMBERS: Final = ("config.json", "metadata.json", "model.weights.h5")
 class HgqFile:
     """A readable model file.
 
-    layers: in evaluation order, the tail left out. tail: the activation function after the last
-    layer ("softmax", "sigmoid") or "". input_shape: of one event. parameters, nonzero: kernels
-    and biases as stored, before their quantizers. weights: a copy of
+    layers: in evaluation order, the tail left out. inputs, outputs: names of layers, in the model's
+    order. tail: the activation function after the only output ("softmax", "sigmoid") or "".
+    parameters, nonzero: kernels and biases as stored, before their quantizers. weights: a copy of
     ``model.weights.h5``. notes: what reading changed, which is nothing.
     """
 
@@ -62,8 +55,9 @@ class HgqFile:
     sha256: str
     name: str
     layers: tuple[Layer, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
     tail: str
-    input_shape: tuple[int, ...]
     parameters: int
     nonzero: int
     weights: bytes
@@ -71,19 +65,17 @@ class HgqFile:
 
     def write_copy(self, path: Path) -> None:
         """Write the ``.keras`` file to load: reduced configuration, a copy of the weights."""
-        chain = [
-            {
-                "module": ORIGINS[layer.kind][0],
-                "class_name": layer.kind,
-                "config": dict(layer.config),
-                "registered_name": ORIGINS[layer.kind][1],
-            }
-            for layer in self.layers
-        ]
+        inputs, outputs = ([[name, 0, 0] for name in ends] for ends in (self.inputs, self.outputs))
+        network = {
+            "name": self.name,
+            "layers": [_copied_layer(layer) for layer in self.layers],
+            "input_layers": inputs if len(inputs) > 1 else inputs[0],
+            "output_layers": outputs if len(outputs) > 1 else outputs[0],
+        }
         config = {
-            "module": "keras",
-            "class_name": "Sequential",
-            "config": {"name": self.name, "layers": chain},
+            "module": "keras.src.models.functional",
+            "class_name": "Functional",
+            "config": network,
             "registered_name": None,
         }
         with zipfile.ZipFile(path, "w") as archive:
@@ -111,21 +103,22 @@ def read_keras_v3(path: Path) -> HgqFile:
                 "is the file whole?",
             )
         ) from error
-    layers, found = _layers(config, path)
-    blockers += found
-    tail = ""
-    if not blockers:
-        layers, tail = _cut_tail(layers)
-        blockers += shape_problems(layers)
+    try:
+        network = read_network(config, path)
+    except BlockedError as error:
+        raise ModelError([*blockers, *error.blockers]) from error
+    layers, outputs, tail = _cut_tail(network.layers, network.outputs)
+    blockers += shape_problems(layers, outputs)
     if blockers:
         raise ModelError(blockers)
     return HgqFile(
         path,
         hashlib.sha256(data).hexdigest(),
         str(config["config"].get("name") or "model"),
-        tuple(layers),
+        layers,
+        network.inputs,
+        outputs,
         tail,
-        tuple(layers[0].config["batch_shape"][1:]),
         parameters,
         nonzero,
         weights,
@@ -194,128 +187,36 @@ def _arrays(group: h5py.Group, path: str) -> Iterator[tuple[str, h5py.Dataset]]:
             yield from _arrays(item, name)
 
 
-def _layers(config: Mapping[str, Any], path: Path) -> tuple[list[Layer], list[Blocker]]:
-    """Layers in order with sane parameters, and what is wrong with the others."""
-    kind = config.get("class_name")
-    if kind not in ("Functional", "Sequential"):
-        return [], [Blocker(str(path), f"a model of class {kind}", "use Sequential or Functional")]
-    raw = config["config"].get("layers")
-    if not isinstance(raw, list) or not all(_is_layer(item) for item in raw) or not raw:
-        return [], [Blocker(str(path), "its config.json lists no layers")]
-    if not any(str(item.get("module")).startswith("hgq.") for item in raw):
-        return [], [
-            Blocker(
-                str(path),
-                "is a model without a layer of HGQ2, so nothing says how wide its numbers are",
-                "run trigger-ml compress on it first",
-            )
-        ]
-    layers: list[Layer] = []
-    blockers: list[Blocker] = []
-    for position, item in enumerate(raw):
-        before = raw[position - 1]["config"].get("name") if position else None
-        try:
-            layers.append(_layer(item, str(before) if kind == "Sequential" and before else None))
-        except BlockedError as error:
-            blockers.extend(error.blockers)
-    blockers += name_problems([str(item["config"].get("name")) for item in raw])
-    if not blockers:
-        blockers += wiring_problems(layers)
-        blockers += _ends_problems(config, layers) if kind == "Functional" else []
-        blockers += name_problems(list(_names_in_hls4ml(layers)))
-    return layers, blockers
-
-
-def _is_layer(item: Any) -> bool:
-    return (
-        isinstance(item, dict)
-        and isinstance(item.get("class_name"), str)
-        and isinstance(item.get("config"), dict)
-    )
-
-
-def _layer(item: Mapping[str, Any], before: str | None) -> Layer:
-    """One layer. before: the one it reads in a Sequential model."""
-    kind, config = item["class_name"], item["config"]
-    name = str(config.get("name"))
-    blockers = foreign_objects(name, config)
-    made = (item.get("module"), item.get("registered_name"))
-    if kind in ORIGINS and made != ORIGINS[kind]:
-        blockers.append(
-            Blocker(
-                f"layer {name}",
-                f"is a {kind} of {made[0]} registered as {made[1]}, not of {ORIGINS[kind][0]}",
-                "use the one of HGQ2 0.2.0 and Keras 3",
-            )
-        )
-    inputs = (before,) if before else tuple(_inbound(item, name))
-    try:
-        with well_formed(f"layer {name}"):
-            found = read_layer(kind, name, config)
-    except BlockedError as error:
-        raise ModelError([*error.blockers, *blockers]) from error
-    if blockers:
-        raise ModelError(blockers)
-    return Layer(name, kind, inputs, found)
-
-
-def _inbound(item: Mapping[str, Any], name: str) -> Iterator[str]:
-    """Names of the layers that one of a Functional model reads."""
-    where = f"layer {name}"
-    nodes = item.get("inbound_nodes") or []
-    if not isinstance(nodes, list) or len(nodes) > 1:
-        raise ModelError(Blocker(where, "is used more than once", "give each use its own layer"))
-    for node in nodes:
-        try:
-            extra = [key for key, value in node["kwargs"].items() if value is not None]
-            for tensor in node["args"]:
-                if tensor["class_name"] != "__keras_tensor__":
-                    raise TypeError("an argument that is no tensor")
-                yield str(tensor["config"]["keras_history"][0])
-        except (AttributeError, IndexError, KeyError, TypeError) as error:
-            raise ModelError(
-                Blocker(where, "its inputs cannot be read", "give it one tensor")
-            ) from error
-        if extra:
-            raise ModelError(Blocker(where, f"is called with {', '.join(extra)}", "leave it out"))
-
-
-def _ends_problems(config: Mapping[str, Any], layers: list[Layer]) -> list[Blocker]:
-    """A Functional model must take its only input first and end with its last layer."""
-    found = []
-    for key, layer in (("input_layers", layers[0]), ("output_layers", layers[-1])):
-        ends = config["config"].get(key)
-        while isinstance(ends, list) and len(ends) == 1:
-            ends = ends[0]
-        if ends != [layer.name, 0, 0]:
-            found.append(
-                Blocker(f"layer {layer.name}", f"the model's {key} are {ends!r}, not this layer")
-            )
-    return found
-
-
-def _names_in_hls4ml(layers: list[Layer]) -> Iterator[str]:
-    """The names of what hls4ml makes of the layers, where they must not meet each other's."""
-    for layer in layers:
-        yield layer.name
-        for place in ("iq", "oq"):
-            if layer.config.get(f"enable_{place}"):
-                yield f"{layer.name}_{place}"
-        function = layer.config.get("activation")
-        if layer.kind in WITH_WEIGHTS and function == "relu":
-            yield f"{layer.name}_relu"
-
-
-def _cut_tail(layers: list[Layer]) -> tuple[list[Layer], str]:
+def _cut_tail(
+    layers: Sequence[Layer], outputs: tuple[str, ...]
+) -> tuple[tuple[Layer, ...], tuple[str, ...], str]:
     """Take a last softmax or sigmoid off, whether a layer of its own or inside another.
 
-    Inside another, a quantizer on that layer's output comes after it and goes with it.
+    Inside another, a quantizer on that layer's output comes after it and goes with it. Where there
+    are several outputs, none is cut: the layers, the outputs and "".
     """
-    last = layers[-1]
+    last = next(layer for layer in layers if layer.name == outputs[0])
     function = str(last.config.get("activation"))
-    if function not in TAIL:
-        return layers, ""
+    if function not in TAIL or not RULES[last.kind].function or len(outputs) > 1:
+        return tuple(layers), outputs, ""
     if last.kind == "Activation":
-        return layers[:-1], function
+        return tuple(layer for layer in layers if layer is not last), last.inputs, function
     linear = {**last.config, "activation": "linear", "enable_oq": False, "oq_conf": None}
-    return [*layers[:-1], replace(last, config=linear)], function
+    cut = replace(last, config=linear)
+    return tuple(cut if layer is last else layer for layer in layers), outputs, function
+
+
+def _copied_layer(layer: Layer) -> dict[str, Any]:
+    """A layer as Keras reads it; with plain lists for what it reads, which need no shapes.
+
+    No layer is left out: Keras numbers the weights' groups by the depths of all layers.
+    """
+    rule = RULES[layer.kind]
+    return {
+        "module": rule.module,
+        "class_name": rule.written or layer.kind,
+        "config": dict(layer.config),
+        "registered_name": rule.registered,
+        "name": layer.name,
+        "inbound_nodes": [[[name, 0, 0, {}] for name in layer.inputs]] if layer.inputs else [],
+    }
