@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from tests.frontends.keras_json import Item, keras_input, layer
 from trigger_ml.float_graph.layers import read_float_layer
 from trigger_ml.frontends.keras_files import checked_network
-from trigger_ml.frontends.keras_network import KerasNetwork
+from trigger_ml.frontends.keras_network import KerasNetwork, Weights
+from trigger_ml.frontends.keras_origins import origin_of
+from trigger_ml.frontends.model_file import Layer
 
 Arrays = Mapping[str, tuple[NDArray[np.float32], ...]]
 
@@ -37,8 +39,23 @@ class Model:
 
     def read(self) -> KerasNetwork:
         return checked_network(
-            self.config, Path("net.h5"), "0" * 64, lambda _: dict(self.weights), read_float_layer
+            self.config,
+            Path("net.h5"),
+            "0" * 64,
+            self._arrays,
+            read_float_layer,
+            written_out=True,
         )
+
+    def _arrays(self, layers: Sequence[Layer]) -> Weights:
+        """Those of the layers that are written for the ones of the file."""
+        found = dict(self.weights)
+        for item in layers:
+            origin = origin_of(item.config)
+            name = origin.steps[0].name if origin else item.name
+            if name in self.weights:
+                found[item.name] = self.weights[name]
+        return found
 
     def save(self, path: Path) -> Path:
         """A Keras 2 ``.h5``."""
@@ -169,5 +186,36 @@ def sequence_model() -> Model:
         "shared": (draw(6, 4, 5), draw(7, 5)),
         "bn": normal(8, 5),
         "out": (draw(12, 5, 2), draw(13, 2)),
+    }
+    return Model(items, weights)
+
+
+def shared_model() -> Model:
+    """A layer used three times, one in TimeDistributed and a tensor with a kernel: 4x3."""
+    inner = {"class_name": "Dense", "config": {"name": "inner", "units": 3, "activation": "tanh"}}
+    again = layer("Dense", "again", (), units=3)
+    again["inbound_nodes"] = [[["each", 0, 0, {}]], *([["again", n, 0, {}]] for n in range(2))]
+    items = [
+        keras_input("steps", 4, 3),
+        layer("TimeDistributed", "each", ("steps",), layer=inner),
+        again,
+        layer(
+            "EinsumDense",
+            "turned",
+            (),
+            equation="abc,cd->adb",
+            output_shape=[2, 4],
+            bias_axes="d",
+            activation="relu",
+        ),
+        layer("Flatten", "flat", ("turned",)),
+        layer("Dense", "out", ("flat",), units=2),
+    ]
+    items[3]["inbound_nodes"] = [[["again", 2, 0, {}]]]
+    weights = {
+        "each": (draw(1, 3, 3), draw(2, 3)),
+        "again": (draw(3, 3, 3), draw(4, 3)),
+        "turned": (draw(5, 3, 2), draw(6, 2, 1)),
+        "out": (draw(7, 8, 2), draw(8, 2)),
     }
     return Model(items, weights)

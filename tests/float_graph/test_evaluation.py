@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.float_graph.networks import Model, draw, image_model, rich_model, sequence_model
+from tests.float_graph.networks import (
+    Model,
+    draw,
+    image_model,
+    rich_model,
+    sequence_model,
+    shared_model,
+)
 from tests.float_graph.onnx_networks import tf_image, torch_image, torch_set
 from trigger_ml.config import load_config
 from trigger_ml.float_graph.client import Evaluator
@@ -17,7 +24,12 @@ from trigger_ml.float_graph.plain import shapes_of
 from trigger_ml.float_graph.search import input_types, narrowest
 from trigger_ml.float_graph.source import FloatSource, read_source
 
-MODELS = {"image": image_model, "rich": rich_model, "sequence": sequence_model}
+MODELS = {
+    "image": image_model,
+    "rich": rich_model,
+    "sequence": sequence_model,
+    "shared": shared_model,
+}
 
 
 @pytest.fixture(scope="module")

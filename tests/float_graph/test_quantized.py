@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.float_graph.networks import Model, draw, image_model, rich_model, sequence_model
+from tests.float_graph.networks import (
+    Model,
+    draw,
+    image_model,
+    rich_model,
+    sequence_model,
+    shared_model,
+)
 from tests.frontends.keras_json import keras_input, layer
-from trigger_ml.float_graph.network import simplified
+from trigger_ml.float_graph.network import read_float_network, simplified
 from trigger_ml.float_graph.quantized import Place, Types, places, quantized
 from trigger_ml.float_graph.weight_types import reach_bits
 from trigger_ml.frontends.keras_images import layer_shapes
@@ -44,7 +52,7 @@ def test_quantizers_stand_behind_what_computes() -> None:
     ]
 
 
-@pytest.mark.parametrize("make", [image_model, rich_model, sequence_model])
+@pytest.mark.parametrize("make", [image_model, rich_model, sequence_model, shared_model])
 def test_a_draft_is_a_network_that_the_readers_take(make) -> None:  # type: ignore[no-untyped-def]
     made = quantized(simplified(make().read()), None)
     _, blockers = layer_shapes(made.layers)
@@ -159,3 +167,34 @@ def test_an_output_is_moved_as_it_is() -> None:
     assert places(network) == ()
     kinds = [layer.kind for layer in quantized(network, None).layers]
     assert kinds == ["InputLayer", "QActivation", "QDense", "Reshape"]
+
+
+def test_uses_of_a_layer_have_their_own_types_and_the_same_weights(tmp_path: Path) -> None:
+    """The shortest weights that one of them needs: what the second one reads has more bits."""
+    network = simplified(read_float_network(shared_model().save(tmp_path / "net.h5")))
+    uses = ("again", "again_2", "again_3")
+    found = {place.tensor for place in places(network)}
+    assert found >= {"again", "again_2"}
+    types = types_for(network, 12)
+    longer = {**types.values, "again": FixedType(20, 4), "again_2": FixedType(16, 4)}
+    made = quantized(network, replace(types, values=longer))
+    kinds = {layer.name: layer.config for layer in made.layers}
+    widths = {
+        name: [kinds[name][f"{part}_quantizer"]["config"]["bits"] for part in ("kernel", "bias")]
+        for name in uses
+    }
+    assert widths["again"] == widths["again_2"] == widths["again_3"]
+    alone = quantized(network, types)
+    kind = {layer.name: layer.config for layer in alone.layers}["again"]["kernel_quantizer"]
+    assert widths["again"][0] < kind["config"]["bits"] == 12
+    for name in uses[1:]:
+        for ours, theirs in zip(made.weights[name], made.weights["again"], strict=True):
+            assert np.array_equal(ours, theirs)
+
+
+def test_a_kernel_of_a_tensor_gets_a_type_from_events() -> None:
+    network = simplified(shared_model().read())
+    own = [item for item in network.layers if item.name.startswith("turned")]
+    (layer,) = (item for item in own if item.name in network.weights)
+    made = {item.name: item for item in quantized(network, types_for(network, 8)).layers}
+    assert layer.kind == "Conv1D" and made[layer.name].kind == "QConv1D"

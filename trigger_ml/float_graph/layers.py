@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from trigger_ml.errors import Blocker, ModelError
+from trigger_ml.float_graph.scalings import SCALINGS, read_scaling
 from trigger_ml.frontends.keras_convolutions import CONVOLUTIONS
 from trigger_ml.frontends.keras_layers import read_layer
 from trigger_ml.frontends.keras_merges import JOINS
+from trigger_ml.frontends.keras_products import PRODUCTS
 from trigger_ml.frontends.keras_windows import WINDOW_READERS
 
-__all__ = ["FLOAT", "KERNELS", "read_float_layer"]
+__all__ = ["EINSUM", "FLOAT", "KERNELS", "read_float_layer"]
 
 KERNELS: Final[Mapping[str, tuple[str, ...]]] = {
     "Dense": ("kernel",),
@@ -23,11 +25,14 @@ KERNELS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Float layers with weights, and the names of their kernels."""
 FLOAT: Final = tuple(KERNELS)
+EINSUM: Final = "EinsumDense"
+"""A layer with weights that is written as another one."""
 KNOWN: Final = (
     *("InputLayer", "QActivation", "Activation", "Softmax", "BatchNormalization"),
     *("ReLU", "LeakyReLU", "PReLU", "ThresholdedReLU"),
     *("Flatten", "Reshape", "Permute"),
     *JOINS,
+    *PRODUCTS,
     *WINDOW_READERS,
     *("QDense", "QBatchNormalization", *CONVOLUTIONS),
 )
@@ -44,8 +49,10 @@ def read_float_layer(kind: str, name: str, config: Mapping[str, Any]) -> dict[st
 
     Raises ModelError with everything that is wrong in this layer.
     """
-    if kind in KERNELS:
+    if kind in KERNELS or kind == EINSUM:
         return _weighted(kind, name, config)
+    if kind in SCALINGS:
+        return read_scaling(kind, name, config)
     if kind == "LeakyReLU":
         return _leaky(name, config.get("alpha", config.get("negative_slope", 0.3)))
     if kind == "ReLU" and config.get("negative_slope"):
@@ -63,11 +70,12 @@ def read_float_layer(kind: str, name: str, config: Mapping[str, Any]) -> dict[st
 
 
 def _weighted(kind: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    quantizers = {f"{kernel}_quantizer": PLACEHOLDER for kernel in (*KERNELS[kind], "bias")}
+    kernels = KERNELS.get(kind, ())
+    quantizers = {f"{kernel}_quantizer": PLACEHOLDER for kernel in (*kernels, "bias")}
     activation = config.get("activation")
-    known = activation in (*SLOPES, "relu6")
+    known = activation in (*SLOPES, "relu6") or (kind == EINSUM and activation == "tanh")
     given = {**config, **quantizers, "activation": "linear" if known else activation}
-    read = read_layer(f"Q{kind}", name, given)
+    read = read_layer(kind if kind == EINSUM else f"Q{kind}", name, given)
     kept = {key: value for key, value in read.items() if key not in quantizers}
     return {**kept, "activation": activation} if known else kept
 

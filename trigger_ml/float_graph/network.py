@@ -11,10 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from trigger_ml.errors import BlockedError
-from trigger_ml.float_graph.layers import FLOAT, RELU6, SLOPES, read_float_layer
+from trigger_ml.errors import BlockedError, Blocker, ModelError
+from trigger_ml.float_graph.layers import EINSUM, FLOAT, RELU6, SLOPES, read_float_layer
 from trigger_ml.float_graph.normalizations import folded
 from trigger_ml.float_graph.plain import plain
+from trigger_ml.float_graph.scalings import without_scalings
 from trigger_ml.frontends.keras_files import read_keras
 from trigger_ml.frontends.keras_network import KerasNetwork
 from trigger_ml.frontends.model_file import Layer
@@ -30,16 +31,22 @@ def holds_floats(path: Path) -> bool:
 
     def look(kind: str, name: str, _config: Mapping[str, Any]) -> dict[str, Any]:
         kinds.add(kind)
-        return {"name": name}
+        raise ModelError(Blocker(f"layer {name}", "is only looked at"))
 
     with suppress(BlockedError):
-        read_keras(path, look, parallel=True)
-    return not kinds.isdisjoint(FLOAT)
+        read_keras(path, look, parallel=True, written_out=True)
+    quantized = any(kind.startswith("Q") for kind in kinds)
+    return not kinds.isdisjoint(FLOAT) or (EINSUM in kinds and not quantized)
 
 
 def read_float_network(path: Path) -> KerasNetwork:
-    """Read a Keras file with float layers. Raises ModelError with everything wrong in it."""
-    return simplified(read_keras(path, read_float_layer, parallel=True))
+    """Read a Keras file with float layers, as the file has it but each use of a layer by itself.
+
+    What scales by constants is a BatchNormalization.
+    Raises ModelError with everything wrong in it.
+    """
+    read = read_keras(path, read_float_layer, parallel=True, written_out=True)
+    return without_scalings(read)
 
 
 def simplified(network: KerasNetwork) -> KerasNetwork:

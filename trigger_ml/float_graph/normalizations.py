@@ -1,8 +1,9 @@
 """Batch normalizations of a float network, put into the layers with weights beside them.
 
 In inference one is x * scale + shift for each channel. Behind a layer with weights it goes into
-these; before one it does as well, through layers that keep channels apart and are linear. Any
-other stays, and has its own multipliers in firmware.
+these; before one it does as well, through layers that keep channels apart and are linear, and
+where there is no shift through zeros around an image too. Any other stays, and has its own
+multipliers in firmware.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ Arrays = tuple[NDArray[np.float32], ...]
 LINEAR: Final = (
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "Flatten",
     "UpSampling1D",
     "UpSampling2D",
     "Cropping1D",
@@ -88,7 +90,7 @@ class _Folding:
         alone = self._readers[layer.inputs[0]] == 1
         if before.kind in KERNELS and alone and before.name not in self._outputs:
             self._backward(before, (scale, shift))
-        elif (reader := self._consumer(layer.name)) is not None:
+        elif (reader := self._consumer(layer.name, shifted=bool(shift.any()))) is not None:
             self._forward(reader, (scale, shift))
         else:
             return
@@ -110,15 +112,19 @@ class _Folding:
             name = self._gone[name]
         return name
 
-    def _consumer(self, name: str) -> Layer | None:
-        """The layer with weights that alone reads this, with nothing but linear ones between."""
+    def _consumer(self, name: str, *, shifted: bool) -> Layer | None:
+        """The layer with weights that alone reads this, with nothing but linear ones between.
+
+        shifted: zeros around an image would not be what they were.
+        """
         while self._readers[name] == 1 and name not in self._outputs:
             layer = next(item for item in self._layers.values() if name in item.inputs)
-            padded = layer.config.get("padding", "valid") != "valid"
+            padded = shifted and layer.config.get("padding", "valid") != "valid"
             if layer.kind in ("Dense", "Conv1D", "Conv2D") and not padded:
                 return layer
             pools = layer.kind.startswith("AveragePooling") and not padded
-            if layer.kind not in LINEAR and not pools:
+            zeros = layer.kind.startswith("ZeroPadding") and not shifted
+            if layer.kind not in LINEAR and not pools and not zeros:
                 return None
             name = layer.name
         return None
@@ -135,6 +141,9 @@ class _Folding:
     def _forward(self, layer: Layer, exact: Constants) -> None:
         scale, shift = exact
         kernel, bias = self._with_bias(layer, self._weights[layer.name][0].shape[-1])
+        # Behind a Flatten, channels come again for each place.
+        places = kernel.shape[-2] // len(scale)
+        scale, shift = np.tile(scale, places), np.tile(shift, places)
         added = np.tensordot(shift, kernel.sum(axis=tuple(range(kernel.ndim - 2))), axes=1)
         self._set(layer, (kernel * scale[:, None], bias + added))
 

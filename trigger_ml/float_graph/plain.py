@@ -1,8 +1,7 @@
 """Layers of a float network written with fewer classes: the same numbers.
 
-A dense layer on several axes is a convolution with a kernel of one place, a separable convolution
-is two layers, and a mean over elements whose number is no power of two is a convolution with a
-constant kernel, which is rounded with the others.
+A separable convolution is two layers, and a mean over elements whose number is no power of two is
+a convolution with a constant kernel, which is rounded with the others.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ MOST_WEIGHTS: Final = 1 << 22
 
 def shapes_of(layers: Sequence[Layer]) -> dict[str, Shape]:
     """Shape of what leaves each of plain layers. Raises ModelError where they do not fit."""
-    shapes, blockers = layer_shapes([_quantized_alike(layer) for layer in layers])
+    shapes, blockers = layer_shapes(layers)
     if blockers:
         raise ModelError(blockers)
     return shapes
@@ -46,10 +45,6 @@ def plain(network: KerasNetwork) -> KerasNetwork:
     if state.blockers:
         raise ModelError(state.blockers)
     return replace(network, layers=tuple(state.layers), weights=state.weights)
-
-
-def _quantized_alike(layer: Layer) -> Layer:
-    return replace(layer, kind=f"Q{layer.kind}") if layer.kind in FLOAT else layer
 
 
 class _Plain:
@@ -75,7 +70,7 @@ class _Plain:
     def _put(self, layer: Layer) -> None:
         sources = {name: self._shapes[name] for name in layer.inputs}
         known = [_source(name, shape) for name, shape in sources.items()]
-        shapes, blockers = layer_shapes([*known, _quantized_alike(layer)])
+        shapes, blockers = layer_shapes([*known, layer])
         if blockers:
             raise ModelError(blockers)
         self._shapes[layer.name] = shapes[layer.name]
@@ -87,21 +82,12 @@ class _Plain:
 
     def _rewritten(self, layer: Layer) -> Iterator[Layer]:
         shape = self._shapes[layer.inputs[0]] if layer.inputs else ()
-        if layer.kind == "Dense" and len(shape) in (2, 3):
-            yield self._on_places(layer, len(shape) - 1)
-        elif layer.kind.startswith("SeparableConv"):
+        if layer.kind.startswith("SeparableConv"):
             yield from self._separated(layer, shape)
         elif "AveragePooling" in layer.kind and len(shape) == axes_of(layer.kind) + 1:
             yield from self._averaged(layer, shape)
         else:
             yield layer
-
-    def _on_places(self, layer: Layer, axes: int) -> Layer:
-        units = int(layer.config["units"])
-        kernel, *bias = self._arrays(layer)
-        self.weights[layer.name] = (kernel.reshape((1,) * axes + kernel.shape), *bias)
-        config = _convolution([1] * axes, [1] * axes, "valid", units)
-        return _weighted(layer, f"Conv{axes}D", config, bool(layer.config["use_bias"]))
 
     def _separated(self, layer: Layer, shape: Shape) -> Iterator[Layer]:
         config, axes = layer.config, axes_of(layer.kind)

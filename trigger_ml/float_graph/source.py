@@ -14,11 +14,10 @@ from trigger_ml.errors import ModelError
 from trigger_ml.float_graph import network as networks
 from trigger_ml.float_graph.client import Evaluator
 from trigger_ml.float_graph.layers import read_float_layer
-from trigger_ml.float_graph.network import simplified
+from trigger_ml.float_graph.network import read_float_network, simplified
 from trigger_ml.float_graph.quantized import quantized
 from trigger_ml.frontends.flat import require_form
 from trigger_ml.frontends.formats import Format, detect
-from trigger_ml.frontends.keras_files import read_keras
 from trigger_ml.frontends.keras_images import layer_shapes
 from trigger_ml.frontends.keras_network import KerasNetwork
 from trigger_ml.frontends.onnx_client import require_columns
@@ -39,8 +38,8 @@ KERAS: Final = (Format.QKERAS_H5, Format.KERAS_JSON, Format.KERAS_ZIP)
 class FloatSource:
     """A float model that can become firmware.
 
-    network: in plain layers. original: as the file has it. oracle: the process that evaluates the
-    file itself, where Keras does not.
+    network: in plain layers. original: as the file has it, each use of a layer by itself. oracle:
+    the process that evaluates the file itself, where Keras does not.
     """
 
     network: KerasNetwork
@@ -82,7 +81,7 @@ def read_source(path: Path, config: Config) -> FloatSource:
     """
     if detect(path) is Format.ONNX:
         return _read_onnx(path, config)
-    original = read_keras(path, read_float_layer, parallel=True)
+    original = read_float_network(path)
     network = simplified(original)
     # Slopes that axes share are written out for Keras, too.
     slopes = {layer.name for layer in network.layers if layer.kind == "PReLU"}

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trigger_ml.compress.fixed_point.ranges import CONFIDENCE, overflow_limit
+from trigger_ml.compress.fixed_point.ranges import fewest_values, overflow_limit
 from trigger_ml.errors import Blocker, DataError
 
 __all__ = ["EXPONENTS", "Spread", "integer_bits", "require_enough"]
@@ -83,7 +83,7 @@ def integer_bits(spread: Spread, probability: float, *, unsigned: bool) -> int:
 
 def require_enough(where: str, spreads: Mapping[str, Spread], probability: float) -> None:
     """Raise DataError where there are too few events to state such a probability."""
-    fewest = ceil(np.log(1 - CONFIDENCE) / np.log1p(-probability))
+    fewest = fewest_values(probability)
     blockers = [
         Blocker(
             f"ranges of {name}",

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil, floor, log2
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trigger_ml.frontends.quantizers import canonical_quantizer
 from trigger_ml.graph.types import FixedType, Overflow, Rounding
 
-__all__ = ["SINGLE", "reach_bits", "weight_types"]
+__all__ = ["SINGLE", "reach_bits", "weight_quantizer", "weight_types"]
 
 SINGLE: Final = 24
 """Digits of a number in single precision."""
@@ -65,6 +66,12 @@ def weight_types(
     # Digits below the last one of the products would make every sum wider.
     last = min(own.fraction, kernel_type.fraction + fraction)
     return [kernel_type, replace(own, width=max(own.integer + last, 2))]
+
+
+def weight_quantizer(kind: FixedType) -> dict[str, Any] | None:
+    """The quantizer of QKeras that rounds weights to a type."""
+    options = {"bits": kind.width, "integer": kind.integer - 1, "alpha": 1}
+    return canonical_quantizer({"class_name": "quantized_bits", "config": options}, "weights")
 
 
 def _grid(values: Array, bits: int) -> FixedType:

@@ -11,6 +11,7 @@ from scipy.stats import binom
 
 from trigger_ml.compress.fixed_point.ranges import (
     choose_ranges,
+    fewest_values,
     guaranteed_ranges,
     integer_bits,
     overflow_limit,
@@ -121,3 +122,9 @@ def test_a_range_that_is_never_left() -> None:
     found = choose_ranges(net, values, GRID, 0.01)["d"]
     assert found.integer == found.guaranteed_integer == 2
     assert found.overflow_upper == found.overflow_rate == 0
+
+
+@pytest.mark.parametrize("probability", [1e-4, 1e-3, 0.03, 0.5])
+def test_the_fewest_values_that_show_a_probability(probability: float) -> None:
+    count = fewest_values(probability)
+    assert overflow_limit(0, count) <= probability < overflow_limit(0, count - 1)

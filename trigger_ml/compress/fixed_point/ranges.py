@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from math import ceil, floor, log2
+from math import ceil, floor, log, log1p, log2
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +20,7 @@ __all__ = [
     "Interval",
     "LayerRange",
     "choose_ranges",
+    "fewest_values",
     "guaranteed_ranges",
     "integer_bits",
     "overflow_limit",
@@ -104,6 +105,11 @@ def overflow_limit(overflows: int, elements: int) -> float:
     return float(beta.ppf(CONFIDENCE, overflows + 1, elements - overflows))
 
 
+def fewest_values(probability: float) -> int:
+    """How many values without an overflow show at 95 % confidence that it is no more likely."""
+    return ceil(log(1 - CONFIDENCE) / log1p(-probability))
+
+
 def choose_ranges(
     network: FloatNetwork,
     values: NDArray[Any],
@@ -125,7 +131,7 @@ def choose_ranges(
         for name, found in network.activations(grid).items()
         if names is None or name in names
     }
-    fewest = ceil(np.log(1 - CONFIDENCE) / np.log1p(-probability))
+    fewest = fewest_values(probability)
     blockers = [
         Blocker(
             f"ranges of {name}",
