@@ -22,6 +22,7 @@ def gap(name: str, wrong: bool) -> LayerGap:
     return LayerGap(name, "Dense", "fixed<16,6>", "", *own)
 
 
+@pytest.mark.slow
 def test_the_softmax_of_the_tiny_model() -> None:
     found = compare_with_default(TINY, quick(), None, 500)
     shown = [layer.layer for layer in found.layers]
@@ -62,6 +63,7 @@ def test_events_that_suit_no_model_are_refused_at_once(tmp_path: Path, values: n
         compare_with_default(TINY, quick(), events, None)
 
 
+@pytest.mark.slow
 def test_a_conversion_that_hls4ml_refuses_is_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
     refused = "Exception: ERROR: Unsupported layer type: Dot"
     own = replace(gap("fc", False), default_type="", own_type="fixed<9,4>")

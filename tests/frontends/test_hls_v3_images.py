@@ -32,6 +32,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     return answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*(case.name for case in CASES), UNROLLED, *WRAPPING])
 def test_the_graph_is_the_model(found: dict[str, dict[str, Any]], name: str) -> None:
     answer = found[name]
@@ -42,12 +43,14 @@ def test_the_graph_is_the_model(found: dict[str, dict[str, Any]], name: str) -> 
     assert answer["streamable"] or answer["io_type"] == "io_parallel"
 
 
+@pytest.mark.slow
 def test_windows_beyond_images_above_zero_read_zeros(found: dict[str, dict[str, Any]]) -> None:
     kinds = found["QMaxPooling2D, MaxPooling2D: same, above zero"]["kinds"]
     assert "zero_pad" in kinds
     assert "zero_pad" not in found["QMaxPooling2D, QAveragePooling2D: same"]["kinds"]
 
 
+@pytest.mark.slow
 def test_a_layer_may_have_a_letter_of_input_as_its_name(found: dict[str, dict[str, Any]]) -> None:
     assert "u" in found["UpSampling1D"]["sources"]
 

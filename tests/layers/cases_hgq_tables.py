@@ -120,7 +120,7 @@ def _bare(tensor: Any) -> Any:
     """Tables without quantizers of what they read, which is quantized by the layer before."""
     one = _dense(tensor, 4, "fc", enable_oq=True)
     made = _table(one, "softplus", "table", enable_iq=False)
-    other = _softmax(_dense(made, 4, "fc_2", enable_oq=True), stable=False, enable_iq=False)
+    other = _softmax(_dense(made, 4, "fc_2", enable_oq=True), enable_iq=False)
     return _dense(other, 2, "logits")
 
 
@@ -161,7 +161,7 @@ _FUNCTIONS: Final = (
     ("elu", "exponential", "hard_sigmoid", "leaky_relu", "mish", "selu", "softsign"),
     ("celu", "gelu", "hard_tanh", "log_sigmoid", "relu6", "silu", "softplus", "squareplus"),
 )
-_OUTPUTS: Final = ("softmax", "argmax", "threshold")
+_OUTPUTS: Final = ("softmax", "argmax")
 
 CASES: Final[tuple[Case, ...]] = (
     _case("QSoftmax: at the end", _last),
@@ -173,7 +173,7 @@ CASES: Final[tuple[Case, ...]] = (
     _case("QSoftmax: within a network", _within),
     _case("QSoftmax: within a network, 6 to 8 bits", _within, bits=(6, 8)),
     _case("QSoftmax: stable=False", partial(_within, stable=False)),
-    _case("QSoftmax: input_scaler=0.375", partial(_within, input_scaler=0.375)),
+    _case("QSoftmax: input_scaler=0.75", partial(_last, input_scaler=0.75)),
     _case("QSoftmax: without a quantizer of its input", partial(_within, enable_iq=False)),
     _case("QSoftmax: quantizers that saturate and round to even", _saturating, bits=(4, 7)),
     _case("QSoftmax: axis=-1 of a matrix", partial(_matrix, axis=-1), (3, 2)),

@@ -47,6 +47,7 @@ def test_back_to_back_gaps_and_resets(
     ],
     ids=["columns beyond", "border before the last group", "border of another image", "stride"],
 )
+@pytest.mark.slow
 def test_faults_are_found(
     graph: FixedGraph, lanes: int, before: str, after: str, tmp_path: Path
 ) -> None:

@@ -25,6 +25,9 @@ _SHARED: Final = "hls4ml 1.3 has one table for all elements"
 
 def _read_softmax(fields: Fields) -> dict[str, Any]:
     stable = fields.flag("stable", True)
+    if not stable and not fields.flag("enable_iq", True):
+        what = "stable=False without a quantizer of its input: its table has no exact RTL"
+        fields.block(what, "give it enable_iq=True, or stable=True")
     fields.must_be("allow_heterogeneous_table", False, f"leave it out: {_SHARED}")
     axes = fields.config.get("axes")
     if not isinstance(axes, list) or not axes or not all(type(axis) is int for axis in axes):
